@@ -14,7 +14,7 @@ import re
 from libcloud_ovm3_host import arguments, dhcp_frames, errors, local_state, net_devices
 from libcloud_ovm3_host.compat import plain
 
-MOST_SECONDS = 3600
+LEAST_SECONDS, MOST_SECONDS = 10, 3600
 MOST_WATCHES = 32  # on a host: each is a process
 BEGIN_SECONDS = 10  # until a watch has begun
 
@@ -28,13 +28,18 @@ def watch_dhcp(dom0, client, operation, bridge, mac, seconds):
     """Begin to watch what DHCP gives to a card on a bridge, for that many seconds (10 to 3600).
 
     What was known of the card is forgotten. It is watched when this returns; a request that is
-    repeated meanwhile changes nothing.
+    repeated meanwhile changes nothing. 0 seconds: it is forgotten, and not watched any more, as it
+    is on another host now.
     Raises InvalidArgument, NotFound (no such bridge), Conflict (too many are watched), Failed.
     """
     request = {'client': arguments.client(client), 'operation': arguments.operation(operation),
                'bridge': arguments.device(bridge),
                'mac': arguments.matching(_MAC, 'MAC address', mac, 'aa:bb:cc:dd:ee:ff'),
-               'seconds': arguments.number('seconds', seconds, 10, MOST_SECONDS)}
+               'seconds': arguments.number('seconds', seconds, 0, MOST_SECONDS)}
+    if not request['seconds']:
+        return _forget(dom0, request)
+    if request['seconds'] < LEAST_SECONDS:
+        raise errors.InvalidArgument('seconds: expected 0, or %d at least' % LEAST_SECONDS)
     if not net_devices.is_bridge(dom0, request['bridge']):
         raise errors.NotFound('%(bridge)s: no such bridge' % request)
     if _is_watched(dom0, request):
@@ -47,6 +52,12 @@ def watch_dhcp(dom0, client, operation, bridge, mac, seconds):
         if dom0.seconds() >= end:
             raise errors.Failed('%(bridge)s: watching DHCP of %(mac)s has not begun' % request)
         dom0.sleep(_POLL_SECONDS)
+
+
+def _forget(dom0, request):
+    dom0.log('%(client)s %(operation)s watch_dhcp %(bridge)s %(mac)s: forgotten' % request)
+    for name in (_WATCH, _LEASE):  # a watch that goes on ends without the first
+        local_state.remove(dom0, _folder(request['mac']), name)
 
 
 def dhcp_leases(dom0):

@@ -150,7 +150,7 @@ class HostNetworks(HostBridges):
         What was known of the card is forgotten. ``libcloud_dhcp_leases`` has what was seen.
 
         :param mac: in lower case, with colons.
-        :param seconds: for how long, 10 to 3600.
+        :param seconds: for how long, 10 to 3600; 0: it is forgotten, and not watched any more.
         :raises AgentFault: of kind ``...NotFound`` if there is no such bridge, ``...Conflict`` if
             too many cards are watched.
         """

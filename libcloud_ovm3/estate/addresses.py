@@ -244,17 +244,21 @@ def _seen_of(
     mac: str,
     network: str | None,
     seen: Mapping[tuple[str, str], Sequence[str]],
-    leases: Collection[tuple[str, str]],
+    leases: Mapping[tuple[str, str], Collection[str]],
     given: Mapping[str, Sequence[Given]],
 ) -> list[VMAddress]:
     """The addresses that hosts have seen of a card while its VM is live, but for those that were
-    given to another card. Leases first: an entry of a table may be from before."""
+    given to another card. Leases first: an entry of a table may be from before. If its own host has
+    seen a lease, one of another host is from before, too."""
     if not vm.live or network is None:
         return []
+    texts, here = seen.get((network, mac), ()), {one.host.id for one in vm.live}
+    own = [text for text in texts if here & set(leases.get((network, text), ()))]
     found = [
         VMAddress(text, mac, network, DHCP if (network, text) in leases else NEIGHBOURS)
-        for text in seen.get((network, mac), ())
-        if not any(one.network in (network, None) for one in given.get(text, ()))
+        for text in texts
+        if (text in own or not own or (network, text) not in leases)
+        and not any(one.network in (network, None) for one in given.get(text, ()))
     ]
     return sorted(found, key=lambda one: one.source != DHCP)
 

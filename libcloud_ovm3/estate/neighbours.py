@@ -40,9 +40,21 @@ def neighbour_tables(hosts: Sequence[HostView]) -> NeighbourTables:
     return {key: frozenset(some) for key, some in macs.items()}
 
 
-def leased(hosts: Sequence[HostView]) -> frozenset[tuple[str, str]]:
-    """The devices and addresses that are there as leases, whether hosts know them otherwise too."""
-    return frozenset((one["device"], one["address"]) for host in hosts for one in _leases(host))
+def leased(hosts: Sequence[HostView]) -> Mapping[tuple[str, str], set[str]]:
+    """The devices and addresses that are there as leases, whether hosts know them otherwise too;
+    with the ids of the hosts that have seen them as such.
+    """
+    found: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for host in hosts:
+        for one in _leases(host):
+            found[one["device"], one["address"]].add(host.id)
+    return dict(found)
+
+
+def leases_of(host: HostView, mac: str) -> list[tuple[str, str]]:
+    """Device and address of the leases of a card that a host has seen."""
+    own = [one for one in _leases(host) if str(one.get("mac")).lower() == mac]
+    return [(one["device"], one["address"]) for one in own]
 
 
 def _leases(host: HostView) -> list[dict[str, Any]]:

@@ -152,7 +152,10 @@ def keep_bridge(operation: Operation, module: HostModule, bridge: str) -> None:
 def watch_dhcp(
     operation: Operation, module: HostModule, bridge: str, mac: str, seconds: int
 ) -> None:
-    """Have a host watch which address DHCP gives to a card; what was known of it is forgotten."""
+    """Have a host watch which address DHCP gives to a card; what was known of it is forgotten.
+
+    :param seconds: 0: no more than that.
+    """
     module.watch_dhcp(operation.client, operation.id, bridge, mac, seconds)
 
 

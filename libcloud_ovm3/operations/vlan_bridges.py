@@ -99,7 +99,7 @@ def bridged(
         if isinstance(error, AgentFault) and others:
             raise error.with_state(_ELSEWHERE) from error
         raise
-    start.notices.extend(watch_cards(start.operation, start.host, start.definition))
+    start.notices.extend(watch_cards(start.operation, start.host, others, start.definition))
     try:
         yield
         start.notices.extend(release(start.operation, elsewhere))

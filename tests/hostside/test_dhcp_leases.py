@@ -110,6 +110,21 @@ def test_a_newer_watch_takes_its_place(host):
     assert host.ears[0].closed and dhcp_leases.dhcp_leases(host) == []
 
 
+def test_a_card_that_is_on_another_host_now_is_forgotten(host):
+    """With its watch, which hears what is on a network that both hosts have."""
+    def gone():
+        assert dhcp_leases.dhcp_leases(host) == [FOUND]
+        watch(host, 2, seconds=0, bridge='gone')
+        assert dhcp_leases.dhcp_leases(host) == []
+    host.frames = [(3, message(REQUEST)), (4, message(ACK)), (5, gone),
+                   (6, message(ACK, address=(10, 0, 0, 10)))]
+    with pytest.raises(errors.Failed):  # it is not watched any more
+        watch(host)
+    assert host.ears[0].closed and dhcp_leases.dhcp_leases(host) == []
+    watch(host, 3, OTHER, seconds=0)
+    assert len(host.ears) == 1
+
+
 def test_what_is_over_is_forgotten_and_what_is_not_bounds_how_many_there_are(host):
     def folders():
         return sorted(os.listdir(host.path(local_state.TOP + '/dhcp')))
@@ -140,7 +155,7 @@ def test_a_record_of_a_newer_module_is_no_address(host):
 
 
 @pytest.mark.parametrize('wrong', [
-    {'mac': '00:21:F6:00:00:01'}, {'mac': '../../etc'}, {'mac': MAC + '\n'}, {'seconds': 9},
+    {'mac': '00:21:F6:00:00:01'}, {'mac': '../../etc'}, {'mac': MAC + '\n'}, {'seconds': 9}, {'seconds': 1}, {'seconds': -1},
     {'seconds': 3601}, {'bridge': '../x'}], ids=str)
 def test_arguments(host, wrong):
     with pytest.raises(errors.InvalidArgument):

@@ -104,8 +104,8 @@ MUTANTS = [
     Mutant(
         "foreign-address",
         ADDRESSES,
-        "        if not any(one.network in (network, None) for one in given.get(text, ()))",
-        "        if True",
+        "        and not any(one.network in (network, None) for one in given.get(text, ()))",
+        "        and True",
         "cards.what_is_in_conflict_is_not_shown",
     ),
     Mutant(

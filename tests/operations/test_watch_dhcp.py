@@ -16,6 +16,7 @@ from tests.operations.failures import FAILURES, Step, misbehave
 from tests.support import calls_of, clock_of, driver_for, quietly, simulate
 
 LEASED, MAC, OTHER = "00:21:f6:00:00:01", "00:21:f6:00:00:02", "00:21:f6:00:00:03"
+MOVED = "00:21:f6:00:00:04"
 BRIDGE = "guests"  # on which no host has an address
 WATCH = "libcloud_watch_dhcp"
 
@@ -71,6 +72,39 @@ def test_a_node_and_its_lease(sim: Simulator) -> None:
     assert driver.stop_node(node, ex_force=True)
     assert known(driver, node) == [], "of a node that runs only"
     assert quietly(driver.destroy_node, node)
+
+
+def move(sim: Simulator, failure: str = "") -> None:
+    """A node that starts on another host, and whose card gets another address there."""
+    driver, clock, first = driver_for(sim, ex_watch_dhcp=True), clock_of(sim), "10.1.0.7"
+    here, there = driver.list_locations()
+    sim.set_guest_lease(MOVED, first, seconds=900)
+    node = create(driver, "moves", MOVED, location=here)
+    clock.sleep(10)
+    assert known(driver, node) == [first]
+    assert driver.stop_node(node, ex_force=True)
+    sim.set_guest_lease(MOVED, "10.1.0.8", seconds=900)
+    if failure:
+        misbehave(sim, failure, Step(None, WATCH))
+        with pytest.warns(Ovm3Warning, match=f"{first}, which DHCP gave to card .* on ovm-1"):
+            driver.start_node(node, ex_location=there)
+    else:
+        driver.start_node(node, ex_location=there)
+        assert known(driver, node) == []
+    clock.sleep(10)
+    assert known(driver, node) == ["10.1.0.8"]
+    assert quietly(driver.destroy_node, node)
+
+
+def test_a_node_that_starts_on_another_host(sim: Simulator) -> None:
+    """The first one forgets what its card had there: before it has another one, none is known."""
+    move(sim)
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_a_host_that_does_not_forget_is_said(sim: Simulator, failure: str) -> None:
+    """What the host on which it runs has seen counts."""
+    move(sim, failure)
 
 
 def test_only_what_was_given_to_a_card_of_the_node(sim: Simulator) -> None:
