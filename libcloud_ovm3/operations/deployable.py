@@ -118,9 +118,13 @@ def _why_unknown(plan: VMPlan, cards: Sequence[Vif]) -> str:
             f"expected an IPv4 address that is free"
         )
     networks = ", ".join(sorted({card.bridge or "(none)" for card in cards}))
-    module = "" if plan.host.module3 else f", and {plan.host.label} has no host module (API 3)"
+    watch = "DHCP is not watched (ex_watch_dhcp)"
+    if plan.host.module3 is None:
+        watch = (
+            f"DHCP cannot be watched, as {plan.host.label} has no host module (API 3; `ovm3 host "
+            f"install`)"
+        )
     return (
-        f"no address of it can become known: none is given in ex_networks, DHCP is not watched "
-        f"(ex_watch_dhcp), and no host with the host module has an address on its network "
-        f"{networks}{module}; expected one of these"
+        f"no address of it can become known: none is given in ex_networks, {watch}, and no host "
+        f"with the host module has an address on its network {networks}; expected one of these"
     )

@@ -223,6 +223,15 @@ def test_an_address_by_dhcp_on_a_network_without_one_of_the_hosts(sim: Simulator
     assert [one["source"] for one in node.extra["addresses"]] == ["dhcp"]
 
 
+def test_dhcp_that_cannot_be_watched() -> None:
+    """It is not asked for what was given, but for the module that it needs."""
+    with simulate(1, vms=0) as sim:
+        driver = driver_for(sim, ex_watch_dhcp=True)
+        text = r"DHCP cannot be watched, as ovm-1 .*has no host module .*`ovm3 host install`"
+        with pytest.raises(PreconditionFailed, match=text):
+            deploy(sim, driver, "never", ex_networks=[BRIDGE], **PRIVATE)
+
+
 def test_a_program_that_ends_meanwhile_is_told_with_its_own_driver(sim: Simulator) -> None:
     driver, at_exit = driver_for(sim), mock.Mock()
     with (
