@@ -139,7 +139,8 @@ class Card(object):
         """``(address, seconds)`` if a message gives the card a lease, ``('', 0)`` if it ends the
         one that it may have, None if it says nothing of it.
 
-        Only an answer to what the card itself was seen to ask counts.
+        Only the first answer to what the card itself was seen to ask counts: a guest that has got
+        one does not listen to others.
         """
         if message['mac'] != self.mac:
             return None
@@ -154,8 +155,9 @@ class Card(object):
         if message['xid'] not in self.requests or (
                 message['target'] not in (self.mac, _BROADCAST)):
             return None
+        if message['type'] == ACK and not message['seconds']:  # an answer to DHCPINFORM: no lease
+            return None
+        self.requests = [xid for xid in self.requests if xid != message['xid']]
         if message['type'] == NAK:
             return '', 0
-        if not message['seconds']:  # an answer to DHCPINFORM: no lease
-            return None
         return message['address'], message['seconds']

@@ -63,8 +63,11 @@ def test_a_card_and_its_lease():
     ask, answer = message(REQUEST), message(ACK)
     assert heard(ask, answer) == ('10.0.0.9', 3600)
     assert heard(ask, message(ACK, target=MAC)) == ('10.0.0.9', 3600)
-    for end in (message(NAK), message(RELEASE), message(DECLINE)):
-        assert heard(ask, answer, end) == ('', 0)
+    for end in ([ask, message(NAK)], [message(RELEASE)], [message(DECLINE)]):
+        assert heard(ask, answer, *end) == ('', 0)
+    for late in (message(ACK, address=(10, 0, 0, 10)), message(NAK)):
+        assert heard(ask, answer, late) == ('10.0.0.9', 3600)
+    assert heard(ask, ask, answer, ask, answer) == ('10.0.0.9', 3600)
     later = message(REQUEST, xid=78), message(ACK, xid=78, address=(10, 0, 0, 10), seconds=60)
     assert heard(ask, answer, *later) == ('10.0.0.10', 60)
 

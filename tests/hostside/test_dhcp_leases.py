@@ -86,7 +86,7 @@ def test_what_ends_a_lease(host):
     host.time += 1e9
     assert dhcp_leases.dhcp_leases(host) == [FOUND]
     for number, end in enumerate([message(NAK), message(RELEASE)]):
-        host.frames[2:] = [(9, end)]
+        host.frames[2:] = [(8, message(REQUEST)), (9, end)]
         watch(host, 2 + number)
         assert dhcp_leases.dhcp_leases(host) == []
     host.frames[2:] = []
@@ -104,7 +104,7 @@ def test_a_newer_watch_takes_its_place(host):
         watch(host, 2)
         assert len(host.ears) == 2
     host.frames = [(3, message(REQUEST)), (4, message(ACK)), (5, other),
-                   (20, message(ACK, address=(10, 0, 0, 10)))]
+                   (19, message(REQUEST)), (20, message(ACK, address=(10, 0, 0, 10)))]
     with pytest.raises(errors.Failed):  # it is not this one that is watched now
         watch(host)
     assert host.ears[0].closed and dhcp_leases.dhcp_leases(host) == []
@@ -117,7 +117,7 @@ def test_a_card_that_is_on_another_host_now_is_forgotten(host):
         watch(host, 2, seconds=0, bridge='gone')
         assert dhcp_leases.dhcp_leases(host) == []
     host.frames = [(3, message(REQUEST)), (4, message(ACK)), (5, gone),
-                   (6, message(ACK, address=(10, 0, 0, 10)))]
+                   (6, message(REQUEST)), (7, message(ACK, address=(10, 0, 0, 10)))]
     with pytest.raises(errors.Failed):  # it is not watched any more
         watch(host)
     assert host.ears[0].closed and dhcp_leases.dhcp_leases(host) == []

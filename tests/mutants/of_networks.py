@@ -113,8 +113,8 @@ MUTANTS = [
     Mutant(
         "not-its-address",
         FRAMES,
-        "        if not message['seconds']:",
-        "        if message['seconds'] == 0:",
+        "        if message['type'] == ACK and not message['seconds']:",
+        "        if message['type'] == ACK and message['seconds'] == 0:",
         "networks.only_an_answer_to_the_card_itself_is_its_lease",
     ),
     Mutant(
