@@ -101,7 +101,8 @@ def _parsed(text: str) -> dict[str, Any]:
         found = yaml.safe_load(text)
     except Exception as error:  # also KeyError and more, of a tag such as !!bool; it quotes values
         mark = getattr(error, "problem_mark", None)
-        where = f" in line {mark.line + 1}" if mark is not None else ""
+        last = len(text.splitlines())  # the end of a text is on the line behind it
+        where = f" in line {min(mark.line + 1, last)}" if mark is not None else ""
         raise InvalidArgument(f"ex_userdata: not valid YAML{where}") from None
     if found is None:
         return {}

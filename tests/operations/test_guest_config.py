@@ -123,7 +123,7 @@ def test_user_data_that_contradicts_auth_is_refused(line: str, mime: bool) -> No
         (b"#!", "expected a text"),
         (None, "expected a text"),
         ("secret", "not of a kind that cloud-init knows"),
-        ("#cloud-config\nsecret: [", "not valid YAML in line"),
+        ("#cloud-config\nsecret: [\n", "not valid YAML in line 2$"),
         ("#cloud-config\na: !!bool secret\n", "not valid YAML"),
         ("#cloud-config\na: !!int secret\n", "not valid YAML"),
         ("#cloud-config\na: !!int ''\nb: secret\n", "not valid YAML"),
