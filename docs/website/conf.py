@@ -25,7 +25,7 @@ nitpick_ignore_regex = [
     (r"py:.*", r"(collections|libcloud|paramiko|pathlib|threading|warnings)\..*"),
     (
         r"py:class",
-        r"Node(AuthPassword|AuthSSHKey|Image|Location|Size)?|KeyPair|StorageVolume|VolumeSnapshot",
+        r"Node(AuthPassword|AuthSSHKey|Image|Location|Size)?|Deployment|KeyPair|StorageVolume|VolumeSnapshot",
     ),
     (r"py:exc", r"DeploymentError"),
 ]

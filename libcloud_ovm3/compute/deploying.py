@@ -49,7 +49,7 @@ class Deploying(NewNodes, Waiting):
         or no address that could become known (docs/deploy.md).
 
         :param deploy: What to run: a script, files, several of these. (required)
-        :type deploy: :class:`libcloud.compute.deployment.Deployment`
+        :type deploy: :class:`Deployment`
 
         :param ssh_username: The user to log in as.
         :type ssh_username: ``str``
