@@ -33,24 +33,30 @@ def require_no_definition(plan: VMPlan) -> None:
         raise MadeByAnother(f"node {plan.vm_id} is there by now")
 
 
-def require_own(plan: VMPlan, config: VMConfig) -> None:
+def require_own(plan: VMPlan, config: VMConfig, *, is_configured: bool) -> None:
     """Check that a definition that was read back is this operation's.
 
+    :param is_configured: this operation has sent its last form.
     :raises MadeByAnother: it is not.
     """
-    if not is_own(plan, config):
+    if not (has_mark(plan, config) or (is_configured and _is_unmarked(plan, config))):
         raise MadeByAnother(
             f"the definition of VM {plan.spec.name!r} ({plan.vm_id}) is another client's, with the "
             f"same ex_idempotency_key"
         )
 
 
-def is_own(plan: VMPlan, config: VMConfig) -> bool:
-    """Whether a definition in the directory of the VM is this operation's. Pure.
+def has_mark(plan: VMPlan, config: VMConfig) -> bool:
+    """Whether a definition in the directory of the VM says that it is this operation's. Pure.
 
-    Without a key the directory has a random name, so it is nobody else's.
+    It has the operation's id: in its description while it is created, later in the names of its own
+    disks and of its seed. Without a key the directory has a random name, so it is nobody else's.
     """
-    if not plan.spec.key or plan.operation.id in str(config.values):
-        return True
-    said = compared(plan, config, plan.spec.description)  # one without disks does not say whose
-    return not plan.disks and all(found == expected for _, found, expected in said)
+    return not plan.spec.key or plan.operation.id in str(config.values)
+
+
+def _is_unmarked(plan: VMPlan, config: VMConfig) -> bool:
+    """Whether it is complete, and as this operation sends it, but has no file of its own to say
+    whose it is: another client's looks the same, so this never allows to delete it."""
+    said = compared(plan, config, plan.spec.description)
+    return not plan.files and all(found == expected for _, found, expected in said)

@@ -20,6 +20,7 @@ from libcloud_ovm3.errors import (
     Ovm3Warning,
     SearchIncomplete,
 )
+from libcloud_ovm3.operations import define_vm
 from libcloud_ovm3.operations.same_key import KEY_LIMIT, vm_id_of
 from libcloud_ovm3.simulator import Simulator
 from tests.operations.failures import (
@@ -184,6 +185,57 @@ def test_a_request_that_is_carried_out_late_overwrites_nothing_with_the_module()
         assert driver_for(sim).ex_get_node(node.id).extra["disks"] == node.extra["disks"]
         assert not calls_of(sim, "create_vm")
         check_one(sim, node, before)
+
+
+def diskless(sim: Simulator) -> Any:
+    """The image of a template without disks, so that nothing in a vm.cfg says whose it is."""
+    folder = sim.repository_path / "Templates" / ("0004fb00001400000" + 15 * "d")
+    folder.mkdir()
+    (folder / "vm.cfg").write_text(
+        f"OVM_simple_name = 'diskless'\nname = {folder.name!r}\nvcpus = 1\nmemory = 512\n"
+        "maxvcpus = 1\nbootloader = '/usr/bin/pygrub'\nOVM_domain_type = 'xen_pvm'\n"
+        "disk = []\nvif = []\nguest_os_type = 'default'\n"
+    )
+    driver = driver_for(sim)
+    return next(one for one in driver.list_images() if one.name == "diskless")
+
+
+@pytest.mark.parametrize("host_module", [False, True], ids=["alone", "with the module"])
+@pytest.mark.parametrize("lost", [False, True], ids=["refused", "lost"])
+def test_a_node_without_disks_is_another_clients(
+    lost: bool, host_module: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another client completes the node right before this one's create_vm: this one deletes
+    nothing, and returns it, or names it without the advice to destroy it."""
+    function = "libcloud_change_vm" if host_module else "create_vm"
+    with simulate(2, vms=0, personality="awkward", host_module=host_module) as sim:
+        image = diskless(sim)
+        first, second = driver_for(sim), driver_for(sim, host=sim.hosts[1].address)
+
+        def make(driver: Any) -> Any:
+            options = {"ex_idempotency_key": KEY, "ex_start": False}
+            return quietly(driver.create_node, NEW_NAME, "tiny", image, **options)
+
+        def overtake(*arguments: Any) -> bool:
+            if arguments != ("after",):
+                sim.clear_misbehaviour()
+                monkeypatch.undo()
+                make(first)
+            return True
+
+        if lost:  # the request; before this client looks the other one has made it
+            sim.misbehave("drop_before", function)
+            monkeypatch.setattr(define_vm, "is_listed", overtake)
+            with pytest.raises(OperationIncomplete, match="is not to be destroyed") as caught:
+                make(second)
+            assert "removes it" not in str(caught.value)
+            assert not caught.value.left
+        else:
+            sim.misbehave("hook", function, hook=overtake)
+            assert make(second).state == NodeState.STOPPED
+        assert not calls_of(sim, "delete_vm")
+        [node] = driver_for(sim).list_nodes()
+        assert (node.id, node.state) == (vm_id_of(KEY), NodeState.STOPPED)
 
 
 def test_what_the_key_means() -> None:
