@@ -43,7 +43,7 @@ from libcloud_ovm3.operations.grow_disk import grow
 from libcloud_ovm3.operations.new_media import require_media
 from libcloud_ovm3.operations.new_volumes import require_no_rivals, require_unheld_volumes
 from libcloud_ovm3.operations.own_definition import has_mark, require_no_definition
-from libcloud_ovm3.operations.own_name import require_own_name
+from libcloud_ovm3.operations.own_name import require_alone
 from libcloud_ovm3.operations.plan_vm import VMPlan
 from libcloud_ovm3.operations.record_address import record_addresses
 from libcloud_ovm3.operations.record_metadata import record_metadata
@@ -77,8 +77,7 @@ def create(plan: VMPlan) -> tuple[VM, list[str]]:
             require_unheld_volumes(estate, plan.snapshot.hosts, plan.volume_entries)
             require_no_definition(plan)
             define(plan, notices)
-            if not plan.spec.allow_same_name:
-                require_own_name(plan)
+            require_alone(plan)
             require_no_rivals(estate, plan.vm_id, plan.volumes)
             require_media(plan)
         for copy in plan.contents.copies:

@@ -57,7 +57,8 @@ def find_node(estate: Estate, spec: VMSpec) -> tuple[VM, EstateSnapshot] | None:
 
     :return: it, and the reading that has it; None: there is none, as far as could be read.
     :raises InvalidArgument: it has another name.
-    :raises PreconditionFailed: it is there, and its name cannot be read.
+    :raises PreconditionFailed: it is there, and its name cannot be read, or it has several
+        definitions.
     :raises OperationIncomplete: its creation has not ended; says what to do.
     """
     vm_id, clock = vm_id_of(spec.key), estate.clock
@@ -69,7 +70,13 @@ def find_node(estate: Estate, spec: VMSpec) -> tuple[VM, EstateSnapshot] | None:
         if vm is None:
             return None
         _require_name(vm, spec)
-        if vm.state is not State.PENDING or vm.live:
+        several = len(vm.definitions) > 1
+        is_begun = vm.state is State.PENDING
+        is_begun |= several and any(one.is_creating for one in vm.definitions)
+        is_begun &= not vm.live
+        if several and (not is_begun or clock.now() >= deadline):
+            raise _in_several_places(vm, spec)
+        if not is_begun:
             return vm, snapshot
         if clock.now() >= deadline:
             raise _unfinished(snapshot, vm, spec)
@@ -106,6 +113,16 @@ def _require_name(vm: VM, spec: VMSpec) -> None:
             f"{vm.name!r}, not {spec.name!r}; use another key for another node",
             nodes=[vm.summary],
         )
+
+
+def _in_several_places(vm: VM, spec: VMSpec) -> PreconditionFailed:
+    """The error for one that clients have begun in two repositories, of which none gives way now:
+    they were killed, or did not see each other's repository."""
+    return PreconditionFailed(
+        f"VM {vm.label} of ex_idempotency_key {spec.key!r} has several definitions: {vm.where()}. "
+        f"Nothing was created. Look at each, remove on its host what is not wanted; call again",
+        nodes=[vm.summary],
+    )
 
 
 def _unfinished(snapshot: EstateSnapshot, vm: VM, spec: VMSpec) -> OperationIncomplete:

@@ -5,6 +5,7 @@ there is at most one node of a key; a further call returns it, or says what has 
 from __future__ import annotations
 
 import contextlib
+import shutil
 import uuid
 import warnings
 from functools import partial
@@ -18,6 +19,7 @@ from libcloud_ovm3.errors import (
     OperationIncomplete,
     Ovm3Error,
     Ovm3Warning,
+    PreconditionFailed,
     SearchIncomplete,
 )
 from libcloud_ovm3.operations import define_vm
@@ -236,6 +238,68 @@ def test_a_node_without_disks_is_another_clients(
         assert not calls_of(sim, "delete_vm")
         [node] = driver_for(sim).list_nodes()
         assert (node.id, node.state) == (vm_id_of(KEY), NodeState.STOPPED)
+
+
+def images_of_two(sim: Simulator) -> list[Any]:
+    """The same image in two repositories, that with the smaller id first."""
+    mine, other = (
+        sim.repository_path,
+        next(one for one in sim.repository_path.parent.iterdir() if one != sim.repository_path),
+    )
+    shutil.copytree(mine / "Templates", other / "Templates", dirs_exist_ok=True)
+    images = sorted(driver_for(sim).list_images(), key=lambda one: one.id)
+    found = {one.id.partition("/")[0]: one for one in images}
+    assert len(found) == 2
+    return list(found.values())
+
+
+@pytest.mark.parametrize("host_module", [False, True], ids=["alone", "with the module"])
+@pytest.mark.parametrize("number", [0, 1])
+def test_images_of_two_repositories(number: int, host_module: bool) -> None:
+    """Each client has another repository's image: the one that comes second gives way; side by
+    side there is one node too."""
+    with simulate(2, vms=0, repositories=2, template_bytes=1 << 20, host_module=host_module) as sim:
+        images = images_of_two(sim)
+        first, second = driver_for(sim), driver_for(sim, host=sim.hosts[1].address)
+
+        def make(driver: Any, image: Any) -> Any:
+            options = {"ex_idempotency_key": KEY, "ex_allow_same_name": True}
+            return quietly(driver.create_node, NEW_NAME, "tiny", image, **options)
+
+        def overtake(moment: str) -> None:
+            if moment == "before":
+                sim.clear_misbehaviour()
+                make(first, images[number])
+
+        function = "libcloud_change_vm" if host_module else "create_vm"
+        sim.misbehave("hook", function, hook=overtake)
+        node = make(second, images[1 - number])
+        assert images[number].id.partition("/")[0] in node.extra["disks"][0]
+        assert len(calls_of(sim, "start_vm")) == 1
+        quietly(first.destroy_node, node)
+
+        sim.calls.clear()
+        made = [
+            (one, partial(make, one, im)) for one, im in zip((first, second), images, strict=True)
+        ]
+        results = at_once(sim, *made)
+        assert [getattr(one, "id", one) for one in results] == 2 * [vm_id_of(KEY)], results
+        [node] = first.list_nodes()
+        assert (node.state, len(calls_of(sim, "start_vm"))) == (NodeState.RUNNING, 1)
+        assert not first.ex_list_orphans()
+
+
+def test_two_definitions_are_no_node_of_a_key() -> None:
+    """Of two clients that were killed: neither of their definitions is returned as the node."""
+    with simulate(1, vms=0, repositories=2, template_bytes=1 << 20) as sim:
+        images, driver = images_of_two(sim), driver_for(sim)
+        node = driver.create_node(NEW_NAME, "tiny", images[0], ex_idempotency_key=KEY)
+        folders = [path.parent for path in sim.repository_path.parent.glob("*/*/*/vm.cfg")]
+        [here] = [one for one in folders if one.name == node.extra["directory"]]
+        other = sim.repository_path.parent / images[1].id.partition("/")[0]
+        shutil.copytree(here, other / "VirtualMachines" / here.name)
+        with pytest.raises(PreconditionFailed, match=r"has several definitions: .*Look at each"):
+            quietly(create_keyed, driver)
 
 
 def test_what_the_key_means() -> None:
