@@ -6,6 +6,7 @@ After each call it is read back: whose it is, and what it says.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from libcloud_ovm3.agent.config import VMConfig
 from libcloud_ovm3.errors import (
@@ -153,7 +154,7 @@ def configure(plan: VMPlan, notices: list[str]) -> Definition:
     )
     failed: AgentFault | OutcomeUnknown | None = None
     try:
-        doors.configure_vm(plan.host, plan.repository.id, plan.directory, complete.to_struct())
+        _send_complete(plan, pending, complete.to_struct())
     except (AgentFault, OutcomeUnknown) as error:
         failed = error
     try:
@@ -169,6 +170,23 @@ def configure(plan: VMPlan, notices: list[str]) -> Definition:
             f"are: {', '.join(lost)}"
         )
     return Definition(plan.repository.id, plan.directory, config)
+
+
+def _send_complete(plan: VMPlan, pending: VMConfig, complete: dict[str, Any]) -> None:
+    """With a key the node may be destroyed, and made by another client, at any time: with the host
+    module nothing is written over that one's definition.
+
+    :raises MadeByAnother: it is there by now.
+    """
+    if not plan.spec.key or plan.host.module3 is None:
+        doors.configure_vm(plan.host, plan.repository.id, plan.directory, complete)
+        return
+    place = Definition(plan.repository.id, plan.directory, pending)
+    try:
+        doors.complete_definition(plan.operation, plan.host, place, complete)
+    except PreconditionFailed:
+        _read_back(plan, plan.pending_description)
+        raise
 
 
 def _not_configured(

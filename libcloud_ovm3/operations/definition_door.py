@@ -108,6 +108,26 @@ def create_definition(
     _change_by_module(operation, host, definition, "", "create_vm", parameters, limit)
 
 
+def complete_definition(
+    operation: Operation, host: HostView, definition: Definition, parameters: dict[str, Any]
+) -> None:
+    """Complete a vm.cfg that this operation has created, through the host module, only while it is
+    the one that was read, however late that happens: others may have destroyed it, and created
+    another one of the same id with the same key.
+
+    :param host: has the host module (API 2).
+    :param definition: as it was read, with the mark of this operation.
+    :param parameters: all options.
+    :raises PreconditionFailed: it is another one, or cannot be read; nothing was done.
+    :raises AgentFault: the agent's function, or the module, has failed.
+    :raises OutcomeUnknown: whether it is done is unknown.
+    """
+    current = read_current(host, definition)
+    limit = host.agent.connection.limits.write
+    digest = current.digest
+    _change_by_module(operation, host, definition, digest, "configure_vm", parameters, limit)
+
+
 def _change_by_module(
     operation: Operation,
     host: HostView,

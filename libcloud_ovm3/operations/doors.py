@@ -26,6 +26,9 @@ from libcloud_ovm3.operations.definition_door import (
     change_definition as change_definition,  # noqa: PLC0414 (called as doors.change_definition)
 )
 from libcloud_ovm3.operations.definition_door import (
+    complete_definition as complete_definition,  # noqa: PLC0414 (doors.complete_definition)
+)
+from libcloud_ovm3.operations.definition_door import (
     create_definition as create_definition,  # noqa: PLC0414 (called as doors.create_definition)
 )
 from libcloud_ovm3.operations.operation import Operation

@@ -240,6 +240,35 @@ def test_a_node_without_disks_is_another_clients(
         assert (node.id, node.state) == (vm_id_of(KEY), NodeState.STOPPED)
 
 
+@pytest.mark.parametrize("late", [False, True], ids=["stood still", "carried out late"])
+def test_the_last_form_overwrites_no_other_with_the_module(late: bool) -> None:
+    """The node is destroyed and made again by another client before this one's request to
+    complete it: the host sees in its own step that it is another one."""
+    with simulate(2, vms=0, template_bytes=1 << 20, host_module=True) as sim:
+        first, second = driver_for(sim), driver_for(sim, host=sim.hosts[1].address)
+        made = []
+
+        def make_again(moment: str) -> None:
+            if moment == "before":
+                sim.clear_misbehaviour()
+                quietly(second.destroy_node, vm_id_of(KEY))
+                made.append(quietly(create_keyed, second))
+
+        if late:
+            sim.misbehave("delayed", "libcloud_change_vm", nth=2)
+            with pytest.raises(OperationIncomplete):
+                quietly(create_keyed, first)
+            make_again("before")
+            sim.flush_delayed()
+        else:
+            sim.misbehave("hook", "libcloud_change_vm", nth=2, hook=make_again)
+            assert quietly(create_keyed, first).id == made[0].id
+        assert not calls_of(sim, "configure_vm")
+        node = driver_for(sim).ex_get_node(made[0].id)
+        assert (node.extra["disks"], node.state) == (made[0].extra["disks"], NodeState.RUNNING)
+        assert not driver_for(sim).ex_list_orphans()
+
+
 def images_of_two(sim: Simulator) -> list[Any]:
     """The same image in two repositories, that with the smaller id first."""
     mine, other = (
