@@ -47,6 +47,7 @@ from libcloud_ovm3.operations.own_name import require_alone
 from libcloud_ovm3.operations.plan_vm import VMPlan
 from libcloud_ovm3.operations.record_address import record_addresses
 from libcloud_ovm3.operations.record_metadata import record_metadata
+from libcloud_ovm3.operations.remove_seed import delete_seeds
 from libcloud_ovm3.operations.same_key import MadeByAnother
 from libcloud_ovm3.operations.source_state import read_source, what_changed
 from libcloud_ovm3.operations.start_vm import start_on
@@ -176,13 +177,16 @@ def _write_seed(plan: VMPlan, notices: list[str]) -> None:
 
 
 def _record(plan: VMPlan, notices: list[str]) -> None:
-    """Step 2e: the static addresses of its cards, and its metadata: before its definition says that
-    it is complete, as a client that dies in between must not leave one that looks so.
+    """Step 2e: the static addresses of its cards, and its metadata, instead of what an earlier node
+    of its key has left: before its definition says that it is complete, as a client that dies in
+    between must not leave one that looks so.
     """
+    old = delete_seeds(plan.operation, plan.snapshot, plan.old_seeds)
+    notices += [f"the seed of an earlier node of the key is left: {why}" for why in old.values()]
     try:
-        if plan.cards.addresses:
+        if plan.addresses:
             where = (plan.operation, plan.repository, plan.vm_id)
-            notices += record_addresses(*where, plan.cards.addresses)
+            notices += record_addresses(*where, plan.addresses)
         if plan.records_metadata:
             wanted = plan.spec.metadata
             notices += record_metadata(plan.operation, plan.repository, plan.vm_id, wanted)
@@ -251,8 +255,8 @@ def _withdraw(plan: VMPlan) -> None:
         doors.withdraw_vm(plan.host, plan.repository.id, plan.directory)
     except (AgentFault, OutcomeUnknown) as failed:
         require_deleted(plan.host, plan.repository.id, plan.directory, failed)
-    if plan.cards.addresses:
-        cards = [one._replace(addresses=()) for one in plan.cards.addresses]
+    if plan.addresses:
+        cards = [one._replace(addresses=()) for one in plan.addresses]
         record_addresses(plan.operation, plan.repository, plan.vm_id, cards)
     if plan.records_metadata:
         record_metadata(plan.operation, plan.repository, plan.vm_id, VMMetadata())

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from libcloud_ovm3.errors import InvalidArgument, NameTaken, PreconditionFailed
+from libcloud_ovm3.estate.addresses import recorded_of
 from libcloud_ovm3.estate.attachments import key_of_path
 from libcloud_ovm3.estate.creating import creating
 from libcloud_ovm3.estate.disks import FileSystem
@@ -16,6 +17,7 @@ from libcloud_ovm3.estate.images import ISO, Image, image_of, iso_of
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.networks import NETWORK
 from libcloud_ovm3.estate.repositories import Repository
+from libcloud_ovm3.estate.seeds import Seed, read_seeds
 from libcloud_ovm3.estate.vm_metadata import recorded_metadata
 from libcloud_ovm3.estate.vms import VM, EstateSnapshot, read_estate
 from libcloud_ovm3.operations.disk_sizes import GIB, bytes_text, size_in_bytes
@@ -28,7 +30,11 @@ from libcloud_ovm3.operations.new_volumes import NewVolumes, volumes_for, with_v
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.placement import choose_for_new
 from libcloud_ovm3.operations.plan_cards import CardEntries, entries_for, planned_cards
-from libcloud_ovm3.operations.record_address import require_recordable, same_addresses
+from libcloud_ovm3.operations.record_address import (
+    CardAddresses,
+    require_recordable,
+    same_addresses,
+)
 from libcloud_ovm3.operations.record_metadata import require_metadata_recordable
 from libcloud_ovm3.operations.same_key import require_unused, vm_id_of
 from libcloud_ovm3.operations.target_repository import require_room
@@ -80,6 +86,19 @@ class VMPlan:
         """Whether its metadata are recorded, or those that an earlier VM of its key has left."""
         left = recorded_metadata(self.repository).entries
         return bool(self.spec.metadata.to_entry()) or self.vm_id in left
+
+    @property
+    def addresses(self) -> tuple[CardAddresses, ...]:
+        """What is recorded of the addresses of its cards, and removed of those of an earlier VM."""
+        new = self.cards.addresses
+        left = recorded_of(self.repository).entries.get(self.vm_id, {})
+        old = left.keys() - {one.mac for one in new}
+        return (*new, *(CardAddresses(mac, "", ()) for mac in sorted(old)))
+
+    @property
+    def old_seeds(self) -> list[Seed]:
+        """The seeds that an earlier VM of its key has left: when it was planned there was none."""
+        return [one for one in read_seeds(self.snapshot) if one.file.vm_id == self.vm_id]
 
     @property
     def directory(self) -> str:

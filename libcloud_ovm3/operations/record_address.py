@@ -98,7 +98,8 @@ def addresses_of_others(
 def forget_addresses(operation: Operation, snapshot: EstateSnapshot, vm: VM) -> list[str]:
     """Remove what is recorded of a VM that was destroyed; no call, if nothing is.
 
-    :return: A notice, if it could not be removed: it does no harm, as ids are used only once.
+    :return: A notice, if it could not be removed: only the next node of an idempotency key has the
+        same id, and its creation removes it.
     """
     notices = []
     for definition in vm.definitions:

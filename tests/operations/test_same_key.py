@@ -25,6 +25,7 @@ from libcloud_ovm3.errors import (
 from libcloud_ovm3.operations import define_vm
 from libcloud_ovm3.operations.same_key import KEY_LIMIT, vm_id_of
 from libcloud_ovm3.simulator import Simulator
+from tests.guests import seeds_in
 from tests.operations.failures import (
     FAILURES,
     KILLS,
@@ -267,6 +268,27 @@ def test_the_last_form_overwrites_no_other_with_the_module(late: bool) -> None:
         node = driver_for(sim).ex_get_node(made[0].id)
         assert (node.extra["disks"], node.state) == (made[0].extra["disks"], NodeState.RUNNING)
         assert not driver_for(sim).ex_list_orphans()
+
+
+def test_what_an_earlier_node_has_left() -> None:
+    """A client without the module destroys a node; the next one of the key, with the same MAC
+    address, has neither its static address nor its metadata, and its seed is gone."""
+    with simulate(1, vms=0, template_bytes=1 << 20, host_module=True) as sim:
+        driver = driver_for(sim)
+        card = {"network": driver.ex_list_networks()[0].id, "mac": "00:21:f6:00:00:07"}
+        node = create_keyed(
+            driver,
+            ex_networks=[{**card, "address": "192.0.2.10/24"}],
+            ex_metadata={"a": "b"},
+            ex_userdata="#!/bin/sh\n",
+        )
+        assert (node.private_ips, len(seeds_in(sim))) == (["192.0.2.10"], 1)
+        quietly(driver_for(sim, ex_host_module=False).destroy_node, node)
+        assert seeds_in(sim)
+        create_keyed(driver, ex_networks=[card])
+        assert not seeds_in(sim)
+        again = driver.ex_get_node(node.id)
+        assert (again.private_ips, again.extra["metadata"]) == ([], {})
 
 
 def images_of_two(sim: Simulator) -> list[Any]:
