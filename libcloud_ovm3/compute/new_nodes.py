@@ -229,11 +229,12 @@ class NewNodes(Guests):
         )
         warn = partial(self._warn, stacklevel=4)  # before anything is created: it may raise
         on = self._estate_of(ex_hosts_off)
-        vm, notices, hosts_off = operations.create_by_key.create(on, spec, warn)
-        self._warn(notices)
-        node = to_node(vm, self, hosts_off)
+        created = operations.create_by_key.create(on, spec, warn)
+        self._warn(created.notices)
+        node = to_node(created.vm, self, created.hosts_off)
         node.image = image if isinstance(image, NodeImage) else None
-        if password is not None and password.generated:  # as libcloud's other drivers do
+        # As libcloud's other drivers do; that of a call which made nothing is not the node's.
+        if created.is_new and password is not None and password.generated:
             node.extra["password"] = password.password
         return node
 

@@ -8,12 +8,13 @@ read back: of several clients all but one give way, with what they have made, an
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from libcloud_ovm3.errors import PreconditionFailed
 from libcloud_ovm3.operations import create_vm
+from libcloud_ovm3.operations.key_differences import differences_of
 from libcloud_ovm3.operations.plan_vm import make_plan
-from libcloud_ovm3.operations.same_key import MadeByAnother, differences_of, find_node
+from libcloud_ovm3.operations.same_key import MadeByAnother, find_node
 from libcloud_ovm3.operations.vm_spec import VMSpec, check
 
 if TYPE_CHECKING:
@@ -24,13 +25,20 @@ if TYPE_CHECKING:
 TRIES = 3  # another client may be first, and undo what it has made
 
 
-def create(
-    estate: Estate, spec: VMSpec, warn: Callable[[Sequence[str]], None]
-) -> tuple[VM, list[str], Sequence[HostOff]]:
+class Created(NamedTuple):
+    """The VM, notices for the user, the hosts that counted as off, and whether this call has made
+    it: else nothing of what the call says of its guest was used."""
+
+    vm: VM
+    notices: list[str]
+    hosts_off: Sequence[HostOff]
+    is_new: bool
+
+
+def create(estate: Estate, spec: VMSpec, warn: Callable[[Sequence[str]], None]) -> Created:
     """Create the VM, or find the one that was created with the same key.
 
     :param warn: tells the user of notices before anything is created.
-    :return: the VM, notices for the user, and the hosts that counted as off.
     :raises InvalidArgument: an argument is wrong, or the VM of the key has another name.
     :raises Ovm3Error: as :func:`.make_plan`, :func:`.create_vm.create` and :func:`.find_node`.
     """
@@ -39,11 +47,12 @@ def create(
         found = find_node(estate, spec) if spec.key else None
         if found is not None:
             vm, snapshot = found
-            return vm, snapshot.errors() + differences_of(vm, spec), snapshot.hosts_off
+            differences = differences_of(vm, spec, snapshot.repositories)
+            return Created(vm, snapshot.errors() + differences, snapshot.hosts_off, is_new=False)
         try:
             plan = make_plan(estate, spec)
             warn(plan.notices)
-            return *create_vm.create(plan), plan.snapshot.hosts_off
+            return Created(*create_vm.create(plan), plan.snapshot.hosts_off, is_new=True)
         except MadeByAnother:
             continue
     raise PreconditionFailed(

@@ -84,22 +84,6 @@ def find_node(estate: Estate, spec: VMSpec) -> tuple[VM, EstateSnapshot] | None:
             clock.sleep(KEY_POLL)
 
 
-def differences_of(vm: VM, spec: VMSpec) -> list[str]:
-    """What a node that is there already has otherwise than this call asks for, for the user: as far
-    as it can be told, as a node may have been changed since."""
-    config = vm.definitions[0].config if vm.definitions else None
-    what = f"VM {vm.label} of ex_idempotency_key {spec.key!r} is there already, and was left as it"
-    notices = []
-    if config and (config.memory_mb, config.vcpus) != (spec.memory_mb, spec.vcpus):
-        notices.append(
-            f"{what} is: it has {config.memory_mb} MB of memory and {config.vcpus} CPUs, not "
-            f"{spec.memory_mb} MB and {spec.vcpus}"
-        )
-    if spec.start and vm.state is State.STOPPED:
-        notices.append(f"{what} is: stopped; start_node({vm.id!r}) starts it")
-    return notices
-
-
 def _require_name(vm: VM, spec: VMSpec) -> None:
     if not any(one.config for one in vm.definitions):
         raise PreconditionFailed(

@@ -1,0 +1,90 @@
+"""A further call of create_node with an ``ex_idempotency_key`` whose node is there: it is returned,
+and everything that the call asks for and the node does not show is said.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import pytest
+from libcloud.compute.base import NodeAuthPassword
+from libcloud.compute.types import NodeState
+
+from libcloud_ovm3.errors import Ovm3Warning
+from tests.operations.failures import KILLS, Step, create_keyed
+from tests.operations.killed import kill_client_at
+from tests.operations.seeding import create_noted
+from tests.support import calls_of, driver_for, quietly, simulate
+
+
+def notices_of(driver: Any, **options: Any) -> tuple[Any, list[str]]:
+    """The node, and what follows "was left as it is: " in each warning."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", Ovm3Warning)
+        node = create_keyed(driver, **options)
+    return node, [str(one.message).partition(" was left as it is: ")[2] for one in caught]
+
+
+def test_what_a_second_call_asks_for_is_said() -> None:
+    with simulate(1, vms=0, template_bytes=1 << 20, host_module=True) as sim:
+        driver = driver_for(sim)
+        volume = quietly(driver.create_volume, 1, "data")
+        first = NodeAuthPassword("first-pass", generated=True)
+        card = {"network": driver.ex_list_networks()[0].id, "address": "192.0.2.10"}
+        asked: dict[str, Any] = {
+            "ex_metadata": {"a": "SECRET"},
+            "ex_tags": ["blue"],
+            "ex_networks": [card],
+            "ex_volumes": [volume.id],
+            "ex_description": "mine",
+        }
+        node = quietly(create_keyed, driver, auth=first, **asked)
+        assert node.extra["password"] == "first-pass"
+        assert notices_of(driver, **asked)[1] == []
+
+        second = NodeAuthPassword("second-pass", generated=True)
+        again, said = notices_of(driver, auth=second)
+        assert (again.id, "password" in again.extra) == (node.id, False)
+        [of_auth] = said
+        assert of_auth.startswith("auth, ex_keyname and ex_userdata of this call were not used")
+
+        other: dict[str, Any] = {
+            "ex_metadata": {"a": "OTHER"},
+            "ex_tags": ["red"],
+            "ex_description": "yours",
+        }
+        cards = [{**card, "address": "192.0.2.11"}, card["network"]]
+        other |= {"ex_domain_type": "hvm", "ex_volumes": [volume.id, "x/y.img"]}
+        _, said = notices_of(driver, **other, ex_networks=cards)
+        assert said == [
+            "its description is 'mine', not 'yours'",
+            "it is a PV guest (ex_domain_type)",
+            "it does not have x/y.img (ex_volumes, ex_iso)",
+            "it has 1 network cards, not 2",
+            "its address 192.0.2.11 is not recorded, as far as can be read",
+            "a, red of ex_metadata or ex_tags is not recorded of it, or otherwise",
+        ]
+        card = {**card, "mac": "00:21:f6:00:00:07"}
+        alone = driver_for(sim, ex_host_module=False)
+        _, said = notices_of(alone, ex_networks=[card], ex_tags=["blue"])
+        assert said == [
+            "it has no network card 00:21:f6:00:00:07",
+            "its address 192.0.2.10 is not recorded, as far as can be read",
+            "what is recorded of its metadata and tags cannot be read (ex_metadata, ex_tags)",
+        ]
+        assert len(calls_of(sim, "start_vm")) == 1
+
+
+@pytest.mark.parametrize("when", KILLS)
+def test_a_client_that_was_killed_has_recorded_all(when: str) -> None:
+    """What is recorded of a node is there before its definition says that it is complete."""
+    configure = Step("libcloud_write_document", "libcloud_change_vm")
+    with simulate(1, vms=0, template_bytes=1 << 20, host_module=True) as sim:
+        kill_client_at(sim, configure, when, create_noted)
+        node = next(iter(driver_for(sim).list_nodes()))
+        assert (node.extra["metadata"], node.extra["tags"]) == ({"owner": "me"}, ["blue"])
+        if node.state == NodeState.PENDING:
+            quietly(driver_for(sim).destroy_node, node)
+        node = quietly(create_noted, driver_for(sim))
+        assert (node.extra["metadata"], node.private_ips) == ({"owner": "me"}, ["192.0.2.10"])
