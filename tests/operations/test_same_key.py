@@ -345,10 +345,9 @@ def test_two_definitions_are_no_node_of_a_key() -> None:
     with simulate(1, vms=0, repositories=2, template_bytes=1 << 20) as sim:
         images, driver = images_of_two(sim), driver_for(sim)
         node = driver.create_node(NEW_NAME, "tiny", images[0], ex_idempotency_key=KEY)
-        folders = [path.parent for path in sim.repository_path.parent.glob("*/*/*/vm.cfg")]
-        [here] = [one for one in folders if one.name == node.extra["directory"]]
-        other = sim.repository_path.parent / images[1].id.partition("/")[0]
-        shutil.copytree(here, other / "VirtualMachines" / here.name)
+        here, other = (sim.path_of(one.id.partition("/")[0]) for one in images)
+        folder = f"VirtualMachines/{node.extra['directory']}"
+        shutil.copytree(here / folder, other / folder)
         with pytest.raises(PreconditionFailed, match=r"has several definitions: .*Look at each"):
             quietly(create_keyed, driver)
 
