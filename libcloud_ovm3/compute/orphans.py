@@ -13,16 +13,17 @@ class Orphans(OVM3Base):
     """The driver's methods for disks that no node uses."""
 
     def ex_list_orphans(self) -> list[dict[str, Any]]:
-        """Virtual disks that no vm.cfg names and whose file names contain no known node's uuid.
+        """Virtual disks and seeds that no vm.cfg names, but those of nodes that are being created.
 
         They may be left of an incomplete operation, or kept on purpose by someone. Nothing is
-        deleted. Seeds of nodes that are not there are among them (:meth:`ex_remove_seed`).
+        deleted. Seeds are deleted by :meth:`ex_remove_seed`.
 
         :raises Ovm3Error: No host responded.
         :return: Dicts with ``repository_id``, ``path``, ``is_certain`` (False: something that may
-            name it could not be read, its name is unusual, or the host module reports it as in use
-            or as the target of a link) and ``set_aside`` (the operation of a deletion that has set
-            it aside; see :meth:`ex_put_back`; else None).
+            name it could not be read, its name is unusual or contains the uuid of a node that is
+            there, or the host module reports it as in use or as the target of a link) and
+            ``set_aside`` (the operation of a deletion that has set it aside; see
+            :meth:`ex_put_back`; else None).
         :rtype: ``list`` of ``dict``
         """
         snapshot = estate.vms.read_estate(self._estate)

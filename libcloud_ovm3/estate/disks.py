@@ -33,7 +33,7 @@ from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.repositories import Repository
 from libcloud_ovm3.estate.seeds import read_seeds
-from libcloud_ovm3.estate.vms import EstateSnapshot
+from libcloud_ovm3.estate.vms import VM, EstateSnapshot
 
 _FOLDER = "VirtualDisks"
 _METADATA = ".ovsmeta"  # the Manager's, beside the disks (agent-behaviour 4)
@@ -254,10 +254,11 @@ def disk_usage(snapshot: EstateSnapshot, more: Sequence[Definition]) -> DiskUsag
 
 @dataclass(frozen=True)
 class Orphan:
-    """A virtual disk without users whose name contains no known VM's uuid.
+    """A virtual disk, or a seed, without users.
 
     :ivar path: Its absolute path on the hosts.
-    :ivar is_certain: False if something could not be read, so that it may still be in use.
+    :ivar is_certain: False if something could not be read, so that it may still be in use, or if
+        the name of a disk contains the uuid of a VM that is there.
     :ivar operation: The id of the deletion that set it aside and may be incomplete; None if it was
         not set aside.
     """
@@ -331,14 +332,16 @@ def orphans(estate: Estate, snapshot: EstateSnapshot) -> list[Orphan]:
     """All virtual disks without users, as far as is known. Nothing is deleted.
 
     Volumes and snapshots that this package has made are not among them: they belong to whoever made
-    them, attached or not. What is marked as unfinished is; so are seeds of VMs that are not there.
+    them, attached or not. What is marked as unfinished is; so are seeds. What was made for a VM
+    that is being created, or whose vm.cfg is missing or cannot be read, is not.
 
     Where hosts have the host module, a disk that is held open or that a link leads to is not
     certain.
     """
     usage = read_disk_usage(snapshot)
+    unclear = [vm_id for vm_id, vm in snapshot.vms.items() if _may_name_more(vm)]
     unused = [
-        Orphan(repository.id, disk_path(repository, name), not (usage.unread or is_odd(name)))
+        Orphan(repository.id, disk_path(repository, name), is_certain)
         for repository in snapshot.repositories
         for names in [_disks_of(repository)]
         for unfinished in [_unfinished_in(names)]
@@ -348,7 +351,9 @@ def orphans(estate: Estate, snapshot: EstateSnapshot) -> list[Orphan]:
         and parse_file_name(name) is None
         and name not in unfinished
         and not usage.users(name)
-        and not any(name_has_uuid(name, vm_id) for vm_id in snapshot.vms)
+        and not any(name_has_uuid(name, vm_id) for vm_id in unclear)
+        for is_known in [any(name_has_uuid(name, vm_id) for vm_id in snapshot.vms)]
+        for is_certain in [not (usage.unread or is_odd(name) or is_known)]
     ]
     aside = [
         Orphan(repository.id, text_of(one.path), False, one.operation)
@@ -361,9 +366,14 @@ def orphans(estate: Estate, snapshot: EstateSnapshot) -> list[Orphan]:
     seeds = [
         Orphan(seed.repository.id, seed.path, not usage.unread)
         for seed in read_seeds(snapshot)
-        if seed.file.vm_id not in snapshot.vms and not usage.users(seed.file.name)
+        if seed.file.vm_id not in unclear and not usage.users(seed.file.name)
     ]
     return unused + _unfinished(snapshot) + seeds + aside
+
+
+def _may_name_more(vm: VM) -> bool:
+    """Whether files that were made for a VM may be its own, although no vm.cfg names them."""
+    return not vm.definitions or any(one.is_creating or one.error for one in vm.definitions)
 
 
 def files_in_doubt(

@@ -246,7 +246,8 @@ def test_the_seeds_of_nobody(sim: Simulator) -> None:
     with pytest.raises(OperationIncomplete, match=r"not all its disks.*names it"):
         driver.destroy_node(node)
     assert seeds_in(sim, node.id) == [file]
-    assert driver.ex_list_orphans() == []
+    [orphan] = driver.ex_list_orphans()  # that of the other, whose vm.cfg names this one
+    assert f"/seeds/{other.id}." in orphan["path"]
     theirs.write_text(own)
     [orphan] = driver.ex_list_orphans()
     assert orphan["path"].endswith(f"/.libcloud-ovm3/seeds/{file.name}")
@@ -255,6 +256,33 @@ def test_the_seeds_of_nobody(sim: Simulator) -> None:
     assert seeds_in(sim, node.id) == []
     with pytest.raises(NodeNotFound):
         driver.ex_remove_seed(node)
+
+
+def test_files_of_an_earlier_node_of_the_same_id_are_orphans(sim: Simulator) -> None:
+    """An idempotency key gives it again. That a node has the id does not hide them; a disk is not
+    certain, as that node may be to have it back."""
+    driver = driver_for(sim)
+    node = create(sim, ex_userdata="#!/bin/sh\n", ex_idempotency_key="K", ex_start=False)
+    [seed] = seeds_in(sim, node.id)
+    disk = sim.repository_path / "VirtualDisks" / node.extra["disks"][0].rpartition("/")[2]
+    assert driver.ex_list_orphans() == []
+    old_seed, old_disk = seed.with_name(f"{node.id}.{'0' * 32}.iso"), disk.with_name(f"{node.id}.x")
+    old_seed.write_bytes(seed.read_bytes())
+    old_disk.write_bytes(b"")
+    found = {one["path"].rpartition("/")[2]: one["is_certain"] for one in driver.ex_list_orphans()}
+    assert found == {old_seed.name: True, old_disk.name: False}
+    config = sim.repository_path / "VirtualMachines" / node.extra["directory"] / "vm.cfg"
+    complete = config.read_text()
+    mark = f"OVM_description = 'creating {'1' * 32}'"
+    for text in (re.sub("OVM_description = .*", mark, complete), "disk = ["):
+        config.write_text(text)
+        assert quietly(driver.ex_list_orphans) == []
+    config.write_text(complete)
+    assert driver.ex_insert_iso(node, driver.list_images()[-1])
+    assert seed.name in [one["path"].rpartition("/")[2] for one in driver.ex_list_orphans()]
+    assert driver.ex_remove_seed(node)
+    assert seeds_in(sim) == []
+    old_disk.unlink()
 
 
 def test_what_cannot_be_read_keeps_a_seed(sim: Simulator) -> None:
