@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from libcloud_ovm3.agent.config import DiskEntry, VMConfig, format_disk
+from libcloud_ovm3.agent.seed_files import vm_of
 from libcloud_ovm3.agent.texts import all_texts
 from libcloud_ovm3.agent.vif import Vif
 from libcloud_ovm3.errors import ImageNotFound, InvalidArgument, PreconditionFailed
@@ -265,16 +266,20 @@ def new_file_name(begin: str, number: int, source: str) -> str:
 def _drive(
     snapshot: EstateSnapshot, host: HostView, image: Image, entry: DiskEntry, notices: list[str]
 ) -> str:
-    """A CD drive with its medium; an empty one, if the host does not have the medium."""
+    """A CD drive with its medium; an empty one, if the host does not have the medium, or if that is
+    the seed of a VM, which has its secrets.
+    """
     repository = snapshot.repository(entry.repository_id) if entry.repository_id else None
     if not entry.path or not entry.repository_id:
         return entry.text
     listing = repository.content if repository and host in repository.mounted_on else None
     if listing is not None and is_listed(listing, entry.path):
         return entry.text
+    theirs = vm_of(entry.path)
+    why = f"the seed of VM {theirs}" if theirs else f"a medium that {host.label} does not have"
     notices.append(
-        f"{image.label}: the CD drive {entry.device} is empty, as {host.label} does not have its "
-        f"medium {entry.path}"
+        f"{image.label}: the CD drive {entry.device} is empty, as the template names "
+        f"{entry.path}, {why}"
     )
     return format_disk(replace(entry, scheme="", location=""))
 
