@@ -8,6 +8,7 @@ import sys
 import warnings
 
 import pytest
+from libcloud.compute.base import NodeAuthPassword
 
 from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.errors import Ovm3Warning, warn
@@ -50,6 +51,24 @@ def test_a_warning_that_is_an_error_is_logged_before(caplog: pytest.LogCaptureFi
         with pytest.raises(Ovm3Warning, match="a host"):
             warn("a host", stacklevel=1)
     assert caplog.messages == ["a host"]
+
+
+def test_where_warnings_are_errors_what_is_returned_once_is_not_lost(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A generated password, a private key: nobody has a second copy."""
+    with simulate(1, vms=0, host_module=True, template_bytes=1 << 16) as sim:
+        driver = driver_for(sim, ex_keys_repository="MyRepo")
+        image, auth = driver.list_images()[0], NodeAuthPassword("secret", generated=True)
+        for function in ("libcloud_write_seed", "libcloud_write_document"):
+            sim.misbehave("fault_after", function)
+        with warnings.catch_warnings(), caplog.at_level("WARNING", LOG):
+            warnings.simplefilter("error")
+            node = driver.create_node("a", "tiny", image, auth=auth)
+            pair = driver.create_key_pair("ops", ex_type="ed25519")
+        assert node.extra["password"] == "secret"
+        assert "PRIVATE KEY" in pair.private_key
+        assert len(caplog.messages) == 2, "both are logged"
 
 
 def test_a_name_cannot_forge_a_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:

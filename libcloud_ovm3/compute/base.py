@@ -296,6 +296,14 @@ class OVM3Base(NodeDriver):
         for notice in notices:
             warn(notice, stacklevel=stacklevel)
 
+    def _warn_of_done(self, notices: Iterable[str], stacklevel: int = 3) -> None:
+        """The notices of what has been done, if what is returned then cannot be had again: where a
+        warning is an error, they are only logged.
+        """
+        for notice in notices:
+            with suppress(Ovm3Warning):
+                warn(notice, stacklevel=stacklevel)
+
     @contextmanager
     def _warned(self) -> Iterator[list[str]]:
         """A list for the notices of a change, which become warnings, whether it fails or not. Where
@@ -305,9 +313,7 @@ class OVM3Base(NodeDriver):
         try:
             yield notices
         except Exception:
-            for notice in notices:
-                with suppress(Ovm3Warning):  # it is logged, and so are the others
-                    warn(notice, stacklevel=4)
+            self._warn_of_done(notices, stacklevel=5)
             raise
         self._warn(notices, stacklevel=5)
 

@@ -73,7 +73,7 @@ class KeyPairs(OVM3Base):
         :rtype: :class:`KeyPair`
         """
         key, private_key, notices = operations.key_pairs.create(self._estate, name, ex_type)
-        self._warn(notices)
+        self._warn_of_done(notices)
         return to_key_pair(key, self, private_key)
 
     def import_key_pair_from_string(self, name: str, key_material: str) -> KeyPair:

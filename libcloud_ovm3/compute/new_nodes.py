@@ -230,7 +230,7 @@ class NewNodes(Guests):
         warn = partial(self._warn, stacklevel=4)  # before anything is created: it may raise
         on = self._estate_of(ex_hosts_off)
         created = operations.create_by_key.create(on, spec, warn)
-        self._warn(created.notices)
+        self._warn_of_done(created.notices)
         node = to_node(created.vm, self, created.hosts_off)
         node.image = image if isinstance(image, NodeImage) else None
         # As libcloud's other drivers do; that of a call which made nothing is not the node's.
