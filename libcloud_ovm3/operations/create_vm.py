@@ -208,9 +208,8 @@ def _start(plan: VMPlan, definition: Definition, notices: list[str]) -> VM:
                 plan.snapshot.hosts_off,
             )
     except Ovm3Error as error:
-        what = "" if isinstance(error, OperationIncomplete) else ", but not started"
         raise plan.operation.incomplete(
-            f"VM {plan.spec.name!r} ({plan.vm_id}) is complete{what}: {error}",
+            f"VM {plan.spec.name!r} ({plan.vm_id}) {_what_became(plan, error)}: {error}",
             left=(plan.vm_id,),
             nodes=error.nodes or [plan.summary],
             **plan.where,
@@ -218,6 +217,18 @@ def _start(plan: VMPlan, definition: Definition, notices: list[str]) -> VM:
     notices += [*cards.notices, *more]
     view = replace(live.host, domains=(live.domain,))
     return merge_vms([view], [definition], all_answered=True)[plan.vm_id]
+
+
+def _what_became(plan: VMPlan, failed: Ovm3Error) -> str:
+    """What there is of a complete VM whose start failed, for messages."""
+    not_started = "" if isinstance(failed, OperationIncomplete) else ", but not started"
+    try:
+        content = list_whole(plan.host, plan.repository.id)
+    except Ovm3Error as error:
+        return f"was complete{not_started}; whether it is still there cannot be read ({error})"
+    if plan.directory in (folder.name for folder in content.virtual_machines):
+        return f"is complete{not_started}"
+    return "was complete, but its definition is gone: another client may have destroyed it"
 
 
 def _undo(plan: VMPlan, error: Ovm3Error) -> None:

@@ -321,6 +321,19 @@ def test_a_refused_step_is_undone_and_says_so(driver: Any, sim: Simulator) -> No
     with pytest.raises(OperationIncomplete, match="complete, but not started"):
         make(driver)
     assert driver.ex_get_node_by_name("web").state == NodeState.STOPPED
+    seen: list[str] = []
+
+    def destroy(moment: str) -> None:
+        if moment == "before":
+            other = driver_for(sim)
+            seen.append("destroyed")
+            quietly(other.destroy_node, other.ex_get_node_by_name("short-lived"))
+
+    sim.misbehave("hook", "start_vm", hook=destroy)
+    with pytest.raises(OperationIncomplete, match="was complete, but its definition is gone"):
+        make(driver, "short-lived")
+    assert seen == ["destroyed"]
+    assert "short-lived" not in [node.name for node in driver.list_nodes()]
 
 
 def test_waiting_has_a_limit(driver: Any) -> None:
