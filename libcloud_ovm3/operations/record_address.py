@@ -107,7 +107,8 @@ def forget_addresses(operation: Operation, snapshot: EstateSnapshot, vm: VM) -> 
         if repository is None or vm.id not in recorded_of(repository).entries:
             continue
         try:
-            change_entry(operation, repository, vm.id, lambda now: {}, _WHAT.format(vm.id))
+            gone = record_entry.entries_of_gone(snapshot, recorded_of(repository))
+            change_entry(operation, repository, vm.id, lambda now: {}, _WHAT.format(vm.id), gone)
         except Ovm3Error as error:
             notices.append(f"VM {vm.label}: its addresses may still be recorded: {error}")
     return notices
@@ -119,11 +120,13 @@ def change_entry(
     vm_id: str,
     next_entry: Callable[[Mapping[str, Any]], Mapping[str, Any]],
     what: str,
+    gone: Mapping[str, Mapping[str, Any]] = record_entry.NONE_GONE,
 ) -> list[str]:
     """Change what is recorded of a VM.
 
     :param next_entry: What is recorded now -> what is to be; what is empty in it is removed.
     :param what: That, for messages.
+    :param gone: As :func:`.record_entry.change_entry` takes it.
     :return: A notice, if it was recorded although the call failed.
     :raises PreconditionFailed: As :func:`require_recordable`, or other clients write all the time.
     :raises AgentFault: The host refused; what is recorded is as it was.
@@ -135,4 +138,4 @@ def change_entry(
         return {key: some for key, some in next_entry(now).items() if some}
 
     where = (operation, module, repository, DOCUMENT, vm_id)
-    return record_entry.change_entry(*where, change, what)
+    return record_entry.change_entry(*where, change, what, gone)

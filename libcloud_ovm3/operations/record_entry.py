@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from libcloud_ovm3.errors import PreconditionFailed
+from libcloud_ovm3.agent.identifiers import undashed
+from libcloud_ovm3.errors import Ovm3Error, PreconditionFailed
+from libcloud_ovm3.estate.disks import disk_usage
 from libcloud_ovm3.estate.recorded import Recorded, parse_recorded, to_document
+from libcloud_ovm3.estate.repositories import list_whole
 from libcloud_ovm3.operations.change_document import change_document
 
 if TYPE_CHECKING:
     from libcloud_ovm3.agent.hostmodule import HostModule
     from libcloud_ovm3.estate.repositories import Repository
+    from libcloud_ovm3.estate.vms import EstateSnapshot
     from libcloud_ovm3.operations.operation import Operation
+
+NONE_GONE: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 
 
 def module_for(repository: Repository) -> HostModule | None:
@@ -39,6 +46,17 @@ def module_that_records(repository: Repository, known: Recorded, what: str) -> H
     return module
 
 
+def entries_of_gone(snapshot: EstateSnapshot, known: Recorded) -> Mapping[str, Mapping[str, Any]]:
+    """What is recorded of VMs that are gone: a client was killed while it destroyed one, or had no
+    host module. None, while anything could not be read that may be one of them.
+
+    :param known: What was read of the document with the estate.
+    """
+    if disk_usage(snapshot, ()).unread:
+        return {}
+    return {key: entry for key, entry in known.entries.items() if key not in snapshot.vms}
+
+
 def change_entry(
     operation: Operation,
     module: HostModule,
@@ -47,11 +65,13 @@ def change_entry(
     vm_id: str,
     change: Callable[[Mapping[str, Any]], Mapping[str, Any]],
     what: str,
+    gone: Mapping[str, Mapping[str, Any]] = NONE_GONE,
 ) -> list[str]:
     """Change what the document of this name says of a VM.
 
     :param change: Makes the new entry of the present one; empty: nothing is recorded.
     :param what: What is recorded of it, for messages.
+    :param gone: See :func:`entries_of_gone`; where the document still says that, it is dropped.
     :return: A notice, if it was written although the call failed.
     :raises PreconditionFailed: A newer version of this package has written it, or other clients
         write all the time.
@@ -66,10 +86,22 @@ def change_entry(
         own = change(now)
         if own == now:
             return None
-        entries = {key: entry for key, entry in document.entries.items() if key != vm_id}
+        old = [key for key, entry in gone.items() if document.entries.get(key) == entry]
+        out = {vm_id, *_still_gone(repository, old)}
+        entries = {key: entry for key, entry in document.entries.items() if key not in out}
         return document.next_version, to_document(name, entries | ({vm_id: own} if own else {}))
 
     return change_document(operation, module, repository, name, next_content, what, (vm_id,))
+
+
+def _still_gone(repository: Repository, vm_ids: Sequence[str]) -> list[str]:
+    """Those that were not defined meanwhile: an idempotency key gives an id again."""
+    try:
+        content = list_whole(repository.mounted_on[0], repository.id) if vm_ids else None
+    except Ovm3Error:
+        return []
+    there = {undashed(folder.name) for folder in content.virtual_machines} if content else set()
+    return [one for one in vm_ids if undashed(one) not in there]
 
 
 def _require_writable(document: Recorded, what: str) -> None:

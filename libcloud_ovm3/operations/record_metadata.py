@@ -12,7 +12,12 @@ from libcloud_ovm3.estate.vm_metadata import DOCUMENT, VMMetadata, recorded_meta
 from libcloud_ovm3.estate.vms import read_estate
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.own_disks import repository_of
-from libcloud_ovm3.operations.record_entry import change_entry, module_that_records
+from libcloud_ovm3.operations.record_entry import (
+    NONE_GONE,
+    change_entry,
+    entries_of_gone,
+    module_that_records,
+)
 
 if TYPE_CHECKING:
     from libcloud_ovm3.agent.hostmodule import HostModule
@@ -80,8 +85,9 @@ def set_metadata(estate: Estate, vm_id: str, metadata: Any, tags: Any) -> list[s
     def change(now: Mapping[str, Any]) -> dict[str, Any]:
         return {key: some for key, some in {**now, **wanted}.items() if some}
 
+    gone = entries_of_gone(snapshot, recorded_metadata(repository))
     where = (Operation(estate), module, repository, DOCUMENT, vm.id)
-    return change_entry(*where, change, f"what is recorded of {_WHAT} of VM {vm.id}")
+    return change_entry(*where, change, f"what is recorded of {_WHAT} of VM {vm.id}", gone)
 
 
 def require_metadata_recordable(repository: Repository) -> HostModule:
@@ -93,17 +99,23 @@ def require_metadata_recordable(repository: Repository) -> HostModule:
 
 
 def record_metadata(
-    operation: Operation, repository: Repository, vm_id: str, wanted: VMMetadata
+    operation: Operation,
+    repository: Repository,
+    vm_id: str,
+    wanted: VMMetadata,
+    gone: Mapping[str, Mapping[str, Any]] = NONE_GONE,
 ) -> list[str]:
     """Record the metadata and the tags of a VM, instead of what was recorded.
 
+    :param gone: As :func:`.change_entry` takes it.
     :return: Notices for the user.
     :raises Ovm3Error: See :func:`.change_entry`.
     """
     module = require_metadata_recordable(repository)
     entry = wanted.to_entry()
     where = (operation, module, repository, DOCUMENT, vm_id)
-    return change_entry(*where, lambda now: entry, f"what is recorded of {_WHAT} of VM {vm_id}")
+    what = f"what is recorded of {_WHAT} of VM {vm_id}"
+    return change_entry(*where, lambda now: entry, what, gone)
 
 
 def forget_metadata(operation: Operation, snapshot: EstateSnapshot, vm: VM) -> list[str]:
@@ -117,7 +129,8 @@ def forget_metadata(operation: Operation, snapshot: EstateSnapshot, vm: VM) -> l
         if repository is None or vm.id not in recorded_metadata(repository).entries:
             continue
         try:
-            record_metadata(operation, repository, vm.id, VMMetadata())
+            gone = entries_of_gone(snapshot, recorded_metadata(repository))
+            record_metadata(operation, repository, vm.id, VMMetadata(), gone)
         except Ovm3Error as error:
             notices.append(f"VM {vm.label}: its metadata may still be recorded: {error}")
     return notices

@@ -78,6 +78,58 @@ def test_they_are_changed_later() -> None:
         assert not calls_of(sim, "libcloud_write_document")
 
 
+def test_those_of_nodes_that_are_gone_go_with_the_next_change() -> None:
+    """A client without the host module leaves them. What may be another's, or that of a node which
+    an idempotency key makes again meanwhile, stays."""
+    with make_sim() as sim:
+        driver = driver_for(sim)
+        stays = create(driver, ex_start=False, ex_tags=["stays"])
+        given: dict[str, Any] = {"ex_start": False, "ex_allow_same_name": True, "ex_tags": ["old"]}
+        keyed = {**given, "ex_idempotency_key": "K"}
+        gone, again = (create(driver, **one) for one in (given, keyed))
+        for node in (gone, again):
+            quietly(driver_for(sim, ex_host_module=False).destroy_node, node)
+        assert recorded(sim) == {stays.id, gone.id, again.id}
+        strange = sim.repository_path / "VirtualMachines" / "strange"
+        strange.mkdir()
+        (strange / "vm.cfg").write_text("disk = [")
+        quietly(driver.ex_set_metadata, stays, {"a": "b"})
+        assert recorded(sim) == {stays.id, gone.id, again.id}, "it may be one of them"
+        (strange / "vm.cfg").unlink()
+        strange.rmdir()
+
+        def meanwhile(moment: str) -> None:
+            if moment == "before":
+                sim.clear_misbehaviour()
+                create(driver_for(sim), **keyed)
+
+        sim.misbehave("hook", "libcloud_read_document", hook=meanwhile)
+        assert driver.ex_set_metadata(stays, {"c": "d"})
+        assert recorded(sim) == {stays.id, again.id}
+        assert noted(driver.ex_get_node(stays.id)) == ({"c": "d"}, ["stays"])
+
+
+def test_addresses_of_nodes_that_are_gone_go_with_those_of_the_next_one() -> None:
+    with make_sim() as sim:
+        driver = driver_for(sim)
+        card = {"network": driver.ex_list_networks()[0].id}
+        left, last = (
+            create(driver, ex_networks=[card | {"address": f"192.0.2.{n}"}], ex_start=False, **more)
+            for n, more in ((10, {}), (11, {"ex_allow_same_name": True}))
+        )
+        quietly(driver_for(sim, ex_host_module=False).destroy_node, left)
+        assert recorded(sim, "addresses") == {left.id, last.id}
+        driver.destroy_node(last)
+        assert recorded(sim, "addresses") == set()
+
+
+def recorded(sim: Simulator, name: str = "metadata") -> set[str]:
+    """The nodes that the document says something of."""
+    folder = (sim.repository_path / DOCUMENT).with_name(name)
+    newest = max(folder.iterdir(), key=lambda path: int(path.name))
+    return set(json.loads(newest.read_text().partition("\n")[2])[name])
+
+
 def test_without_the_module_they_are_refused_and_unknown() -> None:
     with make_sim(host_module=False) as sim:
         driver = driver_for(sim)
