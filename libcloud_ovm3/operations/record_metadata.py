@@ -121,11 +121,20 @@ def record_metadata(
 def forget_metadata(operation: Operation, snapshot: EstateSnapshot, vm: VM) -> list[str]:
     """Remove what is recorded of a VM that was destroyed; no call, if nothing is.
 
-    :return: A notice, if it could not be removed.
+    :return: A notice, if it could not be removed, or may be there although the host module, which
+        could tell, is not used or could not read it.
     """
     notices = []
     for definition in vm.definitions:
         repository = snapshot.repository(definition.repository_id)
+        if repository is not None and repository.metadata is None:
+            if repository.metadata_error or not operation.estate.use_module:
+                notices.append(
+                    f"VM {vm.label}: what may be recorded of it in repository {repository.id} "
+                    f"(metadata, tags, addresses) could not be read, and stays until destroy_node "
+                    f"or ex_set_metadata of another node removes it through the host module"
+                )
+            continue
         if repository is None or vm.id not in recorded_metadata(repository).entries:
             continue
         try:
