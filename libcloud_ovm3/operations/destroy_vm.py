@@ -316,9 +316,10 @@ def _delete_disks(
         failed |= dict.fromkeys(error.left, error)
     if failed:
         reasons = "; ".join(f"{path}: {error}" for path, error in failed.items())
+        way_out = f". ex_remove_seed({vm.id!r}) deletes what is left of its seed" if kept else ""
         raise operation.incomplete(
             f"VM {vm.label} was deleted, but not all its disks, or one that is in use now "
-            f"(ex_list_orphans lists those that are left): {reasons}",
+            f"(ex_list_orphans lists those that are left): {reasons}{way_out}",
             left=tuple(failed),
             nodes=[vm.summary],
         ) from next(iter(failed.values()))

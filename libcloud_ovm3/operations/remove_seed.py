@@ -20,6 +20,8 @@ from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.own_disks import why_used
 from libcloud_ovm3.operations.write_seed import delete_seed
 
+_NO_MODULE = "no host module can delete it (`ovm3 host install`)"
+
 
 def remove(estate: Estate, vm_id: str) -> list[str]:
     """Take the seed of a VM out of its drive, which stays, and delete it. A VM without one is left
@@ -53,6 +55,7 @@ def remove(estate: Estate, vm_id: str) -> list[str]:
                 f"a host module that can delete it (`ovm3 host install`)"
             )
     seeds = seeds_of(snapshot, vm_id)
+    _require_no_other_user(snapshot, vm, seeds)
     notices: list[str] = []
     for drive in drives:
         notices += eject(estate, vm_id, drive.device)
@@ -65,8 +68,8 @@ def remove(estate: Estate, vm_id: str) -> list[str]:
     if kept:
         reasons = "; ".join(f"{path}: {error}" for path, error in kept.items())
         raise operation.incomplete(
-            f"the seed of VM {vm_id} is in no drive any more, but is not deleted: {reasons}. "
-            f"ex_remove_seed deletes it",
+            f"the seed of VM {vm_id} is in no drive of it any more, but is not deleted: {reasons}. "
+            f"ex_remove_seed deletes it when that is no more so",
             left=tuple(kept),
             nodes=[vm.summary] if vm is not None else [],
         ) from next(iter(kept.values()))
@@ -93,7 +96,7 @@ def delete_seeds(
         why = why_used(usage, seed.file.name) if usage is not None else None
         try:
             if why or host is None or host.module is None:
-                raise PreconditionFailed(f"{seed.path}: {why or 'no host module can delete it'}")
+                raise PreconditionFailed(f"the seed was kept: {why or _NO_MODULE}")
             delete_seed(operation, host.module, seed.repository, seed.file.name)
         except Ovm3Error as error:
             kept[seed.path] = error
@@ -113,6 +116,23 @@ def kept_unseen(snapshot: EstateSnapshot, vm: VM, seeds: Sequence[Seed]) -> list
         for path in sorted(paths)
         if not _is_listable(snapshot, path)
     ]
+
+
+def _require_no_other_user(snapshot: EstateSnapshot, vm: VM | None, seeds: Sequence[Seed]) -> None:
+    """Check that nobody but the VM itself uses its seeds, while they are still in its drive.
+
+    :raises PreconditionFailed: somebody does, or that cannot be read; says who, or what.
+    """
+    usage = read_disk_usage(snapshot) if seeds else None
+    places = [one.place for one in vm.definitions] if vm is not None else []
+    itself = [*places, *(one.domain.label for one in vm.live)] if vm is not None else []
+    for seed in seeds:
+        why = why_used(usage, seed.file.name, but=itself) if usage is not None else None
+        if why:
+            raise PreconditionFailed(
+                f"{seed.path} was left as it is: {why}; expected that nobody but its own VM uses "
+                f"it: take it out there, or mend what cannot be read, and call again"
+            )
 
 
 def _drives(vm_id: str, definition: Definition) -> list[DiskEntry]:

@@ -240,11 +240,15 @@ def test_the_seeds_of_nobody(sim: Simulator) -> None:
     theirs = folders / other.extra["directory"] / "vm.cfg"
     own = theirs.read_text()
     theirs.write_text(own.replace(seeds_in(sim, other.id)[0].name, file.name))
-    with pytest.raises(OperationIncomplete, match="names it") as caught:
+    sim.calls.clear()
+    with pytest.raises(PreconditionFailed, match=r"names it.*take it out there"):
         driver.ex_remove_seed(node)
-    assert [one.rpartition("/")[2] for one in caught.value.left] == [file.name]
-    with pytest.raises(OperationIncomplete, match=r"not all its disks.*names it"):
+    assert calls_of(sim, "libcloud_change_vm", "configure_vm", "libcloud_delete_seed") == []
+    assert drive_of(sim, node)
+    with pytest.raises(OperationIncomplete, match=r"not all.*names it.*ex_remove_seed\(") as caught:
         driver.destroy_node(node)
+    assert [one.rpartition("/")[2] for one in caught.value.left] == [file.name]
+    assert str(caught.value).count(file.name) == 1
     assert seeds_in(sim, node.id) == [file]
     [orphan] = driver.ex_list_orphans()  # that of the other, whose vm.cfg names this one
     assert f"/seeds/{other.id}." in orphan["path"]
@@ -296,9 +300,10 @@ def test_what_cannot_be_read_keeps_a_seed(sim: Simulator) -> None:
     strange = sim.repository_path / "VirtualMachines" / "strange"
     strange.mkdir()
     (strange / "vm.cfg").write_text("disk = [")
-    with pytest.raises(OperationIncomplete, match="may name it"):
+    with pytest.raises(PreconditionFailed, match="may name it"):
         quietly(driver.ex_remove_seed, node)
     assert len(seeds_in(sim, node.id)) == 1
+    assert drive_of(sim, node)
     (strange / "vm.cfg").unlink()
     strange.rmdir()
     assert driver.ex_remove_seed(node)
