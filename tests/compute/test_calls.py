@@ -33,7 +33,7 @@ PUBLIC = {
     or "key_pair" in name
     or name.endswith(("_node", "_image", "_volume", "_snapshot", "wait_until_running"))
     if getattr(OVM3NodeDriver, name).__module__.startswith("libcloud_ovm3")
-} - {"deploy_node"}
+} - {"deploy_node"}  # among the forms: test_calls_of_forms.py
 
 
 # What is asked only to see that a host does not have the module.

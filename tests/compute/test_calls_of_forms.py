@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
+from unittest import mock
 
 import pytest
 from libcloud.compute.base import NodeAuthSSHKey
+from libcloud.compute.deployment import Deployment
 
+from libcloud_ovm3.errors import PreconditionFailed
 from libcloud_ovm3.simulator import Simulator
 from tests.compute.test_calls import MODULE_SOUGHT, TABLE, make_node, template_of, with_keys
 from tests.operations.cards import bridge_of
@@ -49,6 +53,28 @@ class Pool:
         node = next((one for one in self.driver.list_nodes() if one.name == "new"), self.node)
         return lambda: self.driver.ex_remove_seed(node)
 
+    def watching(self) -> Callable[[], Any]:
+        """Creation by a driver that has DHCP watched."""
+        self.driver = driver_for(self.sim, ex_watch_dhcp=True)
+        return self.create(ex_networks=[bridge_of(self.sim)])
+
+    def deploy(self) -> Callable[[], Any]:
+        """Deployment to a static address; SSH itself is replaced. Refused without the module."""
+        card = {"network": bridge_of(self.sim), "address": "192.0.2.50"}
+        place = {"location": self.node.extra["host_id"], "image": template_of(self.node)}
+        what = {"name": "new", "size": "tiny", "ex_networks": [card], "ssh_key": __file__}
+
+        def call() -> None:
+            with (
+                mock.patch("libcloud.compute.base.SSHClient"),
+                contextlib.suppress(PreconditionFailed),
+            ):
+                task = Deployment()
+                task.run = lambda node, client: node  # type: ignore[method-assign]
+                self.driver.deploy_node(task, ssh_interface="private_ips", **place, **what)
+
+        return call
+
     def with_keys(self, action: Callable[..., Any], *given: Any) -> Callable[[], Any]:
         with_keys(self.keys.import_key_pair_from_string, "key", ED25519)
         return lambda: with_keys(action, *given)
@@ -77,6 +103,8 @@ FORMS: dict[str, Callable[[Pool], Callable[[], Any]]] = {
         pool.create(ex_userdata="#!/bin/sh\n", auth=NodeAuthSSHKey(ED25519))
     ),
     "`create_node` with `ex_keyname`": lambda pool: pool.with_keys(pool.create(ex_keyname="key")),
+    "`create_node` with one card, and `ex_watch_dhcp` of the driver": Pool.watching,
+    "`deploy_node` with one card and its static address": Pool.deploy,
     "`ex_remove_seed` of a running node with one": Pool.with_a_seed,
     "`list_key_pairs` with `ex_keys_repository`": lambda pool: pool.with_keys(
         pool.keys.list_key_pairs
