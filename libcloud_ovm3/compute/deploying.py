@@ -14,9 +14,10 @@ from libcloud.compute.deployment import Deployment
 from libcloud.compute.types import DeploymentError
 
 from libcloud_ovm3 import operations
-from libcloud_ovm3.agent.address import parse_port
+from libcloud_ovm3.agent.address import list_of, parse_port
 from libcloud_ovm3.agent.call_kinds import parse_seconds
 from libcloud_ovm3.agent.option_values import existing_file
+from libcloud_ovm3.compute.guests import check_auth
 from libcloud_ovm3.compute.new_nodes import NewNodes
 from libcloud_ovm3.compute.waiting import Waiting, check_interface
 from libcloud_ovm3.errors import InvalidArgument
@@ -100,10 +101,11 @@ class Deploying(NewNodes, Waiting):
         :return: The node.
         :rtype: :class:`Node`
         """
-        _check_login(ssh_key, auth)
+        _check_login(ssh_key, ssh_key_password, auth)
         self._check_interface(ssh_interface)
         _check_names(self.create_node, create_node_kwargs)
-        _check_deployment(deploy)
+        _check_functions(deploy, at_exit_func)
+        users = _users(ssh_username, ssh_alternate_usernames)
         numbers = _numbers(ssh_port, ssh_timeout, timeout, max_tries, wait_period)
         driver = checking(self, ssh_interface)
         wait = partial(self.wait_until_running, ex_addresses=True)
@@ -111,8 +113,8 @@ class Deploying(NewNodes, Waiting):
         try:
             node: Node = super(Deploying, driver).deploy_node(
                 deploy,
-                ssh_username=ssh_username,
-                ssh_alternate_usernames=ssh_alternate_usernames,
+                ssh_username=users[0],
+                ssh_alternate_usernames=users[1:],
                 ssh_key=ssh_key,
                 ssh_key_password=ssh_key_password,
                 auth=auth,
@@ -152,27 +154,47 @@ def checking(driver: NewNodes, ssh_interface: str, otherwise: str = "") -> Any:
     return own
 
 
-def _check_login(ssh_key: str | Sequence[str] | None, auth: object) -> None:
+def _check_login(ssh_key: str | Sequence[str] | None, password: object, auth: object) -> None:
     """Refuse what SSH could not log in with.
 
     :raises InvalidArgument: says what is expected.
     """
+    check_auth(auth)
     if not ssh_key and not auth:
         raise InvalidArgument(
             "ssh_key: expected the path of a private key, or auth: a node is created without a "
             "password and without keys otherwise"
         )
-    for path in [ssh_key] if isinstance(ssh_key, str) else ssh_key or ():
+    for path in [ssh_key] if isinstance(ssh_key, str) else list_of(ssh_key or (), "ssh_key"):
         existing_file(path, "ssh_key")
+    if password is not None and not isinstance(password, str):
+        raise InvalidArgument(f"ssh_key_password: expected a text, not {type(password).__name__}")
 
 
-def _check_deployment(deploy: object) -> None:
+def _check_functions(deploy: object, at_exit_func: object) -> None:
     """Refuse what could not be run.
 
     :raises InvalidArgument: says what is expected.
     """
     if not callable(getattr(deploy, "run", None)):
         raise InvalidArgument(f"deploy {deploy!r}: expected a Deployment, such as ScriptDeployment")
+    if at_exit_func and not callable(at_exit_func):
+        raise InvalidArgument(f"at_exit_func {at_exit_func!r}: expected a function")
+
+
+def _users(first: str, others: Sequence[str] | str | None) -> list[str]:
+    """The users to log in as. libcloud adds up lists of them, when the node is there.
+
+    :raises InvalidArgument: says what is expected.
+    """
+    found = [others] if isinstance(others, str) else others or ()
+    users = [first, *list_of(found, "ssh_alternate_usernames")]
+    for user in users:
+        if not isinstance(user, str) or not user:
+            raise InvalidArgument(
+                f"ssh_username, ssh_alternate_usernames {user!r}: expected the name of a user"
+            )
+    return users
 
 
 def _numbers(

@@ -45,10 +45,7 @@ class Guests(OVM3Base):
         self, auth: Any, ex_keyname: object, ex_userdata: object, ex_network_format: object
     ) -> tuple[Any, NodeAuthPassword | None]:
         """What the guest is told, and the password of ``auth``, if it is one."""
-        if auth and not isinstance(auth, NodeAuthSSHKey | NodeAuthPassword):
-            raise InvalidArgument(  # libcloud would make a password instead
-                f"auth: expected a NodeAuthSSHKey or a NodeAuthPassword, not {type(auth).__name__}"
-            )
+        check_auth(auth)
         checked = self._get_and_check_auth(auth) if auth else None
         keys = []
         password_hash = None
@@ -71,3 +68,14 @@ class Guests(OVM3Base):
             operations.guest_config.checked_format(ex_network_format),
         )
         return config, checked if isinstance(checked, NodeAuthPassword) else None
+
+
+def check_auth(auth: object) -> None:
+    """Refuse what is neither a key nor a password: libcloud would make a password instead.
+
+    :raises InvalidArgument: says what is expected; not what it is, which may be a secret.
+    """
+    if auth and not isinstance(auth, NodeAuthSSHKey | NodeAuthPassword):
+        raise InvalidArgument(
+            f"auth: expected a NodeAuthSSHKey or a NodeAuthPassword, not {type(auth).__name__}"
+        )

@@ -18,7 +18,7 @@ from libcloud.compute.base import (
 )
 
 from libcloud_ovm3 import operations
-from libcloud_ovm3.agent.address import parse_flag
+from libcloud_ovm3.agent.address import list_of, parse_flag
 from libcloud_ovm3.compute.convert import as_size, object_id, to_node
 from libcloud_ovm3.compute.guests import Guests
 from libcloud_ovm3.compute.habitual import parse_number, refuse_unsupported, requested_networks
@@ -250,4 +250,4 @@ def _ids(volumes: Sequence[StorageVolume | str] | str | None) -> tuple[str, ...]
     """The ids of volumes; a text may have several, with commas, as programs such as Salt pass."""
     if isinstance(volumes, str):
         volumes = [one.strip() for one in volumes.split(",") if one.strip()]
-    return tuple(object_id(one) for one in volumes or ())
+    return tuple(object_id(one) for one in list_of(volumes or (), "ex_volumes"))

@@ -1,4 +1,4 @@
-"""The methods for volumes, snapshots and images refuse what no argument can be, with a clear error.
+"""Methods refuse what no argument can be, with a clear error.
 
 Nothing is sent for it, and no AttributeError of ours is raised.
 """
@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from libcloud.compute.deployment import ScriptDeployment
 
-from libcloud_ovm3.errors import Ovm3Error
+from libcloud_ovm3.errors import Ovm3Error, ReadOnly
 from libcloud_ovm3.simulator import Simulator
 from tests.operations.failures import WRITES
 from tests.support import driver_for, quietly, simulate
@@ -66,3 +67,23 @@ def test_it_is_refused(sim: Simulator, good: dict[str, Any], method: str) -> Non
                 quietly(action, **{**usual, name: odd})
     sent = {call.function for call in sim.calls[begin:]}
     assert sent & WRITES == set()
+
+
+@pytest.mark.parametrize("method", ["create_node", "deploy_node"])
+def test_what_is_nothing_is_refused_by_creations(sim: Simulator, method: str) -> None:
+    """By name, and before anything is sent: what libcloud meets later, the node is there."""
+    driver = driver_for(sim, ex_read_only=True)
+    action = getattr(driver, method)
+    usual: dict[str, Any] = {"name": "n", "size": "tiny", "image": driver.list_images()[0]}
+    names = set(inspect.signature(driver.create_node).parameters)
+    if method == "deploy_node":
+        usual |= {"deploy": ScriptDeployment("true"), "ssh_key": __file__}
+        usual |= {"ssh_interface": "private_ips"}
+        names |= set(inspect.signature(action).parameters) - {"create_node_kwargs"}
+    accepted = []
+    for name in sorted(names):
+        with pytest.raises(Ovm3Error) as caught:
+            quietly(action, **{**usual, name: object()})
+        if isinstance(caught.value, ReadOnly):
+            accepted.append(name)
+    assert accepted == []

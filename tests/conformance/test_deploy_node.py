@@ -152,7 +152,14 @@ PRIVATE = {"ssh_interface": "private_ips"}
             "no address of it can becom",
         ),
         ({"paramiko": False, **PRIVATE}, RuntimeError, "paramiko is not installed"),
-        ({"auth": "secret", "ssh_key": None, **PRIVATE}, NotImplementedError, "NodeAuthSSHKey"),
+        (
+            {"auth": "secret", "ssh_key": None, **PRIVATE},
+            InvalidArgument,
+            "auth: expected a NodeAuthSSHKey",
+        ),
+        ({"ssh_key": 5, **PRIVATE}, InvalidArgument, "ssh_key 5: expected a list"),
+        ({"ex_volumes": 5, **PRIVATE}, InvalidArgument, "ex_volumes 5: expected a list"),
+        ({"ssh_alternate_usernames": 5, **PRIVATE}, InvalidArgument, "usernames 5: expected a lis"),
     ],
     ids=lambda one: " ".join(one) if isinstance(one, dict) else "",
 )
