@@ -147,24 +147,36 @@ def _with_room(
     (xend.md 2, 10.8).
     """
     able = list(snapshot.hosts)
+    left_out: list[str] = []  # hosts, each with the reason
     if host_id is not None:
         require_host(snapshot.hosts, snapshot.unreachable, host_id)
         able = [host for host in able if is_host(host, host_id)]
-    for repository_id in repository_ids:
+    elif snapshot.unreachable:
+        left_out.append(describe(snapshot.unreachable))
+    for repository_id in dict.fromkeys(repository_ids):
         repository = snapshot.repository(repository_id)
         if repository is not None and not repository.is_clear:
             raise PreconditionFailed(
                 repository.error or f"repository {repository_id} could not be read completely"
             )
         mounted_on = repository.mounted_on if repository is not None else ()
+        without = [host.label for host in able if host not in mounted_on]
+        left_out += [f"{label}: it has not mounted repository {repository_id}" for label in without]
         able = [host for host in able if host in mounted_on]
         if not able:
             which = "no host has" if host_id is None else f"host {host_id!r} does not have"
             raise PreconditionFailed(
                 f"{which} repository {_all(repository_ids)} mounted, as far as could be read"
+                f"{_listed(left_out)}. Expected a host that has"
             )
     if bridges and networks is not None:
-        able = _with_networks(able, bridges, networks)
+        able, without = _with_networks(able, bridges, networks)
+        if not able:
+            raise PreconditionFailed(
+                f"no host can have the networks that the VM needs: {'; '.join(without)}"
+                f"{_listed(left_out)}. Expected a host that has them, or can get them"
+            )
+        left_out += without
     free = [_free_mb(found) for found in read_hardware(able)]
     pairs = list(zip(able, free, strict=True))
     if memory_mb is None:
@@ -179,30 +191,35 @@ def _with_room(
             raise PreconditionFailed(
                 f"neither the VM's memory nor any host's free memory is known, so no host is "
                 f"chosen automatically; name one to start it there. Free: {amounts}"
+                f"{_listed(left_out)}"
             )
+        which = "no host is" if host_id is None else f"host {host_id!r} is not"
         raise PreconditionFailed(
-            f"no host is known to have {memory_mb} MB of memory free; free: {amounts}"
+            f"{which} known to have {memory_mb} MB of memory free; free: {amounts}"
+            f"{_listed(left_out)}. Expected a host with that much: stop VMs on one, or give this "
+            f"one less memory"
         )
     return with_room
 
 
 def _with_networks(
     hosts: Sequence[HostView], bridges: Sequence[str], networks: NetworkList
-) -> list[HostView]:
-    """Those that have all these bridges, or can get them.
-
-    :raises PreconditionFailed: none of them can; says why, of each.
-    """
+) -> tuple[list[HostView], list[str]]:
+    """Those that have all these bridges, or can get them; and the others, each with the reason."""
     found = map_hosts(lambda host: why_lacking(networks.on(host), bridges, networks.labels), hosts)
-    reasons = {
-        host.label: [str(why)] if isinstance(why, Ovm3Error) else why
-        for host, why in zip(hosts, found, strict=True)
-    }
-    able = [host for host in hosts if not reasons[host.label]]
-    if able:
-        return able
-    why = "; ".join(f"{label}: {', '.join(found)}" for label, found in reasons.items())
-    raise PreconditionFailed(f"no host can have the networks that the VM needs: {why}")
+    able: list[HostView] = []
+    without: list[str] = []
+    for host, why in zip(hosts, found, strict=True):
+        reasons = [str(why)] if isinstance(why, Ovm3Error) else why
+        if reasons:
+            without.append(f"{host.label}: {', '.join(reasons)}")
+        else:
+            able.append(host)
+    return able, without
+
+
+def _listed(left_out: Sequence[str]) -> str:
+    return f". Left out: {'; '.join(left_out)}" if left_out else ""
 
 
 def _all(repository_ids: Sequence[str]) -> str:

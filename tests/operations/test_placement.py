@@ -161,8 +161,24 @@ def test_a_named_host_whose_free_memory_is_unknown() -> None:
     named = snapshot.hosts[0]
     with pytest.raises(PreconditionFailed, match=r"known to have 512 MB .*unknown"):
         choose_host(snapshot, needing(memory=512), VMS[0], named.server.uuid)
-    with pytest.raises(PreconditionFailed, match=r"known to have 512 MB .*unknown"):
+    with pytest.raises(PreconditionFailed, match=r"^host '0*' is not known to have 512 MB .*unkn"):
         choose_for_new(snapshot, [RECORD.id], 512, named.server.uuid)
     assert choose_host(snapshot, needing(), VMS[0], named.server.uuid) is named
     with pytest.raises(PreconditionFailed, match=r"neither the VM's memory nor"):
         choose_host(snapshot, needing(), VMS[0])
+
+
+def test_hosts_that_are_left_out_are_named() -> None:
+    """Else nobody learns why the empty one beside them was not asked for its memory."""
+    silent = UnreachableHost("127.0.0.9:8899", HostUnreachable("127.0.0.9:8899: cannot be reached"))
+    whole = with_memory([1024, 8192])
+    repositories = (Repository(RECORD, whole.hosts[:1], None),)
+    snapshot = EstateSnapshot(whole.hosts, (silent,), repositories)
+    text = r"free: ovm-0 \S+ 1024 MB\. Left out: 127.0.0.9:8899: cannot .*; ovm-1 \S+ it has not mo"
+    with pytest.raises(PreconditionFailed, match=text):
+        choose_for_new(snapshot, [RECORD.id], 4096)
+    nowhere = EstateSnapshot(whole.hosts, (), (Repository(RECORD, (), None),))
+    with pytest.raises(
+        PreconditionFailed, match=r"could be read\. Left out: ovm-0 .*ovm-1 .*Expect"
+    ):
+        choose_for_new(nowhere, [RECORD.id], 512)

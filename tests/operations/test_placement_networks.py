@@ -267,6 +267,9 @@ def test_a_host_without_the_network_is_not_chosen() -> None:
     two = with_memory([8192, 4096])
     with pytest.raises(PreconditionFailed, match=why):
         choose_for_new(two, [RECORD.id], 512, None, ["xenbr0"], found(two, (), None))
+    why = r"90000 MB .*free: ovm-3 \S+ 1024 MB\. Left out: ovm-0 \S+ it has no .*; ovm-1 .*; ovm-2 "
+    with pytest.raises(PreconditionFailed, match=f"{why}.* no bridge xenbr0.*Expected .*less mem"):
+        choose_for_new(snapshot, [RECORD.id], 90000, None, ["xenbr0"], networks)
     named = snapshot.hosts[0].server.uuid
     with pytest.raises(PreconditionFailed, match="no host can have the networks"):
         choose_for_new(snapshot, [RECORD.id], 512, named, ["xenbr0"], networks)
