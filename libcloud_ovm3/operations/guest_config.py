@@ -80,8 +80,8 @@ def seed_files(
 def host_name(name: str, vm_id: str) -> str:
     """The host name that a VM's display name becomes: letters, digits, ``-`` and dots.
 
-    Accents are left out, everything else becomes ``-``. What has nothing left, or looks like an
-    address, is named by the VM's uuid.
+    Accents are left out, then what is not ASCII; everything else becomes ``-``. What has nothing
+    left, or looks like an address, is named by the VM's uuid.
     """
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode("ascii").lower()
     labels = [re.sub("[^a-z0-9]+", "-", one).strip("-") for one in plain.split(".")]

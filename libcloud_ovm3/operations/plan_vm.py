@@ -40,7 +40,7 @@ from libcloud_ovm3.operations.same_key import require_unused, vm_id_of
 from libcloud_ovm3.operations.target_repository import require_room
 from libcloud_ovm3.operations.template import Contents, contents, read_content
 from libcloud_ovm3.operations.vm_spec import VMSpec
-from libcloud_ovm3.operations.write_seed import NewSeed, planned_seed
+from libcloud_ovm3.operations.write_seed import SEED_IS_FOR, NewSeed, planned_seed
 
 
 @dataclass(frozen=True)
@@ -189,9 +189,11 @@ def _plan(estate: Estate, spec: VMSpec) -> VMPlan:
     begin = vm_id.replace("-", "") + (f"-{operation.id}" if spec.key else "")
     given, notices = contents(snapshot, system, content, begin, spec.memory_mb)
     _require_unwritten(snapshot, image, given)
-    for medium in [*([iso.paths[0]] if iso else []), *([seed.path] if seed else [])]:
-        config = content.options.changed(disk=list(given.entries))
-        given = replace(given, entries=tuple(with_iso(config, medium)))
+    media = [("ex_iso", iso.paths[0])] if iso else []
+    media += [(SEED_IS_FOR, seed.path)] if seed else []
+    for what, medium in media:
+        config = content.options.changed(disk=list(given.entries), OVM_simple_name=spec.name)
+        given = replace(given, entries=tuple(with_iso(config, medium, what)))
     config = content.options.changed(disk=list(given.entries))
     volume_entries = with_volumes(config, host if spec.start else None, volumes)
     given = replace(given, entries=(*given.entries, *volume_entries))

@@ -27,6 +27,11 @@ if TYPE_CHECKING:
     from libcloud_ovm3.operations.plan_cards import CardEntries
     from libcloud_ovm3.operations.vm_spec import VMSpec
 
+# Of what is told by one, for errors.
+SEED_IS_FOR = (
+    "what a guest is told (auth, ex_keyname, ex_userdata, an address with a prefix length)"
+)
+
 
 @dataclass(frozen=True)
 class NewSeed:
@@ -77,9 +82,8 @@ def planned_seed(
     host = with_module(repository)
     if host is None or host.module is None or repository.seeds is None:
         raise PreconditionFailed(
-            f"what a guest is told (auth, ex_keyname, ex_userdata, an address with a prefix "
-            f"length) cannot be written in repository {repository.id}: no host that has it mounted "
-            f"has a host module that can (`ovm3 host install`)"
+            f"{SEED_IS_FOR} cannot be written in repository {repository.id}: no host that has it "
+            f"mounted has a host module that can (`ovm3 host install`)"
         )
     notices = [
         f"VM {spec.name!r}: its address {address} is recorded, but the guest is not told: it has "

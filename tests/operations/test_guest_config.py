@@ -156,6 +156,7 @@ def test_bad_user_data_is_refused_and_never_quoted(value: Any, expected: str) ->
     [
         ("web-1", "web-1"),
         ("Größe_7!", "groe-7"),
+        ("Größe Müller!", "groe-muller"),  # as docs/guest-configuration.md says
         ("db.example.org", "db.example.org"),
         ("..x--", "x"),
         ("数据库", "vm-0004fb00"),

@@ -150,7 +150,8 @@ def test_an_iso_beside_a_template(pool: Simulator) -> None:
 def test_drives_that_an_hvm_guest_cannot_have(pool: Simulator) -> None:
     disks = [f"file:{make_disk(pool, f'{letter}.img')},hd{letter},w" for letter in "abcd"]
     image = make_template(pool, disk=disks, **HVM)
-    with pytest.raises(PreconditionFailed, match="has no device left for another CD drive"):
+    none = r"^VM '{}' has no device left for another CD drive: hda, .*hdd\. {} needs one, and"
+    with pytest.raises(PreconditionFailed, match=none.format(NEW_NAME, "ex_iso")):
         quietly(create, pool, image, ex_iso=add_drivers(pool))
     assert driver_for(pool).list_nodes() == []
 

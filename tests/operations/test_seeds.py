@@ -38,6 +38,7 @@ from tests.guests import meta_of, seed_of, seeds_in
 from tests.operations.failures import Step
 from tests.operations.killed import kill_client_at
 from tests.operations.seeding import create_seeded
+from tests.operations.templates import HVM, make_disk, make_template
 from tests.operations.test_ssh_keys import ED25519, RSA
 from tests.support import calls_of, driver_for, fingerprints_of, quietly, simulate
 
@@ -194,6 +195,15 @@ def test_without_a_module_that_can_nothing_is_made(has_module: bool) -> None:
         assert fingerprints_of(sim.repository_path) == before
         node = create(sim)
         assert driver_for(sim).ex_remove_seed(node) is True, "it has none"
+
+
+def test_an_hvm_guest_whose_devices_are_all_disks(sim: Simulator) -> None:
+    disks = [f"file:{make_disk(sim, f'{letter}.img')},hd{letter},w" for letter in "abcd"]
+    image = make_template(sim, disk=disks, vif=[], **HVM)
+    why = r"VM 'full' has no device left .* hdd\. what a guest is told .* needs one.* fewer disks"
+    with pytest.raises(PreconditionFailed, match=why):
+        quietly(driver_for(sim).create_node, "full", "tiny", image, ex_userdata="#!/bin/sh\n")
+    assert calls_of(sim, "create_vm", "libcloud_write_seed") == []
 
 
 def test_what_no_guest_can_be_told(sim: Simulator) -> None:
