@@ -6,6 +6,7 @@ import builtins
 import email
 import ipaddress
 import re
+import subprocess
 from typing import Any
 
 import pytest
@@ -305,6 +306,9 @@ def test_a_password_is_a_sha_512_crypt_of_the_usual_form() -> None:
     assert re.fullmatch(r"\$6\$[./A-Za-z0-9]{16}\$[./A-Za-z0-9]{86}", first)
     assert first != second
     assert sha512_crypt.verify("pässword $1", first)
+    command = ["openssl", "passwd", "-6", "-salt", first.split("$")[2], "-stdin"]
+    done = subprocess.run(command, input="pässword $1\n".encode(), capture_output=True, check=True)
+    assert done.stdout.decode().strip() == first, "as another implementation has it"
     for wrong in (None, "", "secret\n", "secret" * 100, 7):
         with pytest.raises(InvalidArgument) as caught:
             hash_password(wrong)
