@@ -16,7 +16,9 @@ SECRET = "sentinel-pa55word"
 
 
 def test_a_guest_is_told_what_files_say(tmp_path: Path) -> None:
-    password, key, data = (tmp_path / name for name in ("password", "key.pub", "data"))
+    password, key, data, odd, roots = (tmp_path / name for name in ("p", "k.pub", "d", "o", "r"))
+    odd.write_text("bell\x07\n")
+    roots.write_text("#cloud-config\ndisable_root: true\n")
     password.write_text(f"{SECRET}\nanother line\n")
     key.write_text(f"{ED25519}\n")
     data.write_text("#cloud-config\npackages: [vim]\n")
@@ -26,7 +28,11 @@ def test_a_guest_is_told_what_files_say(tmp_path: Path) -> None:
         wrong = {
             ("--ssh-key", str(key), "--root-password-file", str(password)): "expected one of them",
             ("--ssh-key", str(tmp_path / "none")): "--ssh-key '",
-            ("--ssh-key", str(password)): "not a public key",
+            ("--ssh-key", str(password)): "Error: --ssh-key: ",
+            ("--root-password-file", str(odd)): "Error: --root-password-file: expected 512 ",
+            ("--ssh-key", str(key), "--user-data", str(roots)): (
+                "which --ssh-key, --root-password-file and --key-name set to another value"
+            ),
             ("--user-data", str(password)): "--user-data: not of a kind that cloud-init knows",
             ("--key-name", "nobody"): "nobody",
         }
