@@ -276,6 +276,8 @@ def test_every_page_has_its_place() -> None:
     there = {*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")}
     assert sorted(placed) == sorted(there)
     assert len(PAGES) == len(there)
+    for page in (ROOT / "docs").glob("*.md"):
+        assert page.name == "index.md" or f"(docs/{page.name})" in TEXTS["README.md"], page.name
 
 
 def anchors(text: str) -> set[str]:
