@@ -11,6 +11,21 @@ from libcloud_ovm3.agent.address import mapping_of, parse_flag
 from libcloud_ovm3.clock import Clock
 from libcloud_ovm3.errors import InvalidArgument
 
+_LONGEST_QUOTED = 255  # characters: no name and no path component is longer
+_PRIVATE_KEY = "PRIVATE KEY"  # in the first line of one, in PEM's and in OpenSSH's form
+
+
+def quoted(value: Any) -> str:
+    """A value as an error may quote it: not a private key, which some take for its path or name,
+    and not what is too long for either.
+    """
+    text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
+    if _PRIVATE_KEY in text:
+        return "(a private key itself, not shown)"
+    if len(text) > _LONGEST_QUOTED:
+        return f"(a text of {len(text)} characters, not shown)"
+    return repr(value)
+
 
 def flag_or(value: Any, name: str, *, otherwise: bool = False) -> bool:
     """A flag; ``otherwise`` if it is not given.
@@ -18,6 +33,13 @@ def flag_or(value: Any, name: str, *, otherwise: bool = False) -> bool:
     :raises InvalidArgument: It is none.
     """
     return otherwise if value is None else parse_flag(value, name)
+
+
+def why_unreadable(path: object, error: OSError | ValueError) -> str:
+    """Why a path could not be opened, for an error."""
+    if _PRIVATE_KEY in str(path):
+        return "expected the path of its file"
+    return str(error.strerror if isinstance(error, OSError) else error)
 
 
 def existing_file(path: Any, name: str) -> str | None:
@@ -28,14 +50,14 @@ def existing_file(path: Any, name: str) -> str | None:
     if path is None:
         return None
     if not isinstance(path, str | os.PathLike):
-        raise InvalidArgument(f"{name} {path!r}: expected the path of a file")
+        raise InvalidArgument(f"{name} {quoted(path)}: expected the path of a file")
     try:
         with open(path, "rb"):
             return os.fspath(path)
-    except OSError as error:
-        raise InvalidArgument(f"{name} {str(path)!r}: {error.strerror}") from None
-    except ValueError as error:  # a NUL
-        raise InvalidArgument(f"{name} {str(path)!r}: {error}") from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL
+        raise InvalidArgument(
+            f"{name} {quoted(os.fspath(path))}: {why_unreadable(path, error)}"
+        ) from None
 
 
 def parse_proxy(url: Any) -> str | None:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 from libcloud.compute.base import NodeAuthPassword, NodeAuthSSHKey
 
+from libcloud_ovm3.agent.option_values import quoted, why_unreadable
 from libcloud_ovm3.cli.asking import require_agreed, require_answer
 from libcloud_ovm3.cli.examples import examples
 from libcloud_ovm3.cli.options import driver_options, make_driver, reported
@@ -95,7 +96,9 @@ def _text_of(path: Path, option: str) -> str:
         with path.open(encoding="utf-8", newline="") as file:
             found = file.read(_LONGEST)
     except OSError as error:
-        raise InvalidArgument(f"{option} {str(path)!r}: {error.strerror}") from None
+        raise InvalidArgument(
+            f"{option} {quoted(str(path))}: {why_unreadable(path, error)}"
+        ) from None
     except ValueError:
         raise InvalidArgument(f"{option} {str(path)!r}: not a text in UTF-8") from None
     if not found.strip():

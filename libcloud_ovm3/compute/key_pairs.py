@@ -5,6 +5,7 @@ from __future__ import annotations
 from libcloud.compute.base import KeyPair
 
 from libcloud_ovm3 import estate, operations
+from libcloud_ovm3.agent.option_values import quoted
 from libcloud_ovm3.compute.base import OVM3Base
 from libcloud_ovm3.compute.convert import to_key_pair
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Error
@@ -140,5 +141,5 @@ class KeyPairs(OVM3Base):
         elif isinstance(key_pair, str):
             self._warn(delete(self._estate, key_pair))
         else:
-            raise InvalidArgument(f"key_pair {key_pair!r}: expected a KeyPair, or its name")
+            raise InvalidArgument(f"key_pair {quoted(key_pair)}: expected a KeyPair, or its name")
         return True

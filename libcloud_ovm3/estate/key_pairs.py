@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from libcloud_ovm3.agent.option_values import quoted
 from libcloud_ovm3.errors import (
     AmbiguousName,
     KeyPairNotFound,
@@ -87,12 +88,13 @@ class KeyPairList:
             )
         if found:
             return found[0]
-        what = f"no key pair {name!r} was found"
+        shown = quoted(name)  # somebody may have given the key itself
+        what = f"no key pair {shown} was found"
         if self.errors:
             raise SearchIncomplete(
                 f"{what}, but not everything could be read: {'; '.join(self.errors)}"
             )
-        raise KeyPairNotFound(what, name=name)
+        raise KeyPairNotFound(what, name=name if shown == repr(name) else shown)
 
 
 def read_key_pairs(estate: Estate) -> KeyPairList:

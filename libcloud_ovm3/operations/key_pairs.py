@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from libcloud_ovm3.agent.option_values import quoted
 from libcloud_ovm3.errors import (
     InvalidArgument,
     KeyPairTaken,
@@ -195,8 +196,8 @@ def _require_name(name: object) -> None:
     """
     if not isinstance(name, str) or not name or name != name.strip() or not name.isprintable():
         raise InvalidArgument(
-            f"name {name!r}: expected a text without control characters, and without blanks at "
-            f"its ends"
+            f"name {quoted(name)}: expected a text without control characters, and without blanks "
+            f"at its ends"
         )
     if len(name) > _LONGEST_NAME:
-        raise InvalidArgument(f"name {name!r}: expected at most {_LONGEST_NAME} characters")
+        raise InvalidArgument(f"name {quoted(name)}: expected at most {_LONGEST_NAME} characters")

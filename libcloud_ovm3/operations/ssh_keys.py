@@ -13,6 +13,7 @@ import os
 from types import ModuleType
 from typing import Any, NamedTuple
 
+from libcloud_ovm3.agent.option_values import quoted, why_unreadable
 from libcloud_ovm3.errors import InvalidArgument, PreconditionFailed
 
 RSA, ED25519 = "rsa", "ed25519"
@@ -45,7 +46,7 @@ def make_key(kind: str, comment: str) -> tuple[PublicKey, str]:
     :raises PreconditionFailed: The library ``cryptography`` is not installed.
     """
     if kind not in (RSA, ED25519):
-        raise InvalidArgument(f"type {kind!r}: expected {RSA!r} or {ED25519!r}")
+        raise InvalidArgument(f"type {quoted(kind)}: expected {RSA!r} or {ED25519!r}")
     formats = _serialization()
     from cryptography.hazmat.primitives.asymmetric import ed25519, rsa  # noqa: PLC0415 - an extra
 
@@ -111,14 +112,16 @@ def read_key_file(path: object) -> str:
     :raises InvalidArgument: It cannot be read, or is not a text.
     """
     if not isinstance(path, str | os.PathLike):
-        raise InvalidArgument(f"key_file_path {path!r}: expected the path of a file")
+        raise InvalidArgument(f"key_file_path {quoted(path)}: expected the path of a file")
     try:
         with open(os.path.expanduser(path), encoding="utf-8") as file:
             return file.read(_LONGEST_LINE + 1)
     except OSError as error:
-        raise InvalidArgument(f"key_file_path {os.fspath(path)!r}: {error.strerror}") from None
+        raise InvalidArgument(
+            f"key_file_path {quoted(os.fspath(path))}: {why_unreadable(path, error)}"
+        ) from None
     except ValueError:  # a NUL in the path, or another encoding
-        raise InvalidArgument(f"key_file_path {os.fspath(path)!r}: not a text") from None
+        raise InvalidArgument(f"key_file_path {quoted(os.fspath(path))}: not a text") from None
 
 
 def _line(formats: Any, public: Any) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from libcloud_ovm3.agent.option_values import quoted
 from libcloud_ovm3.errors import InvalidArgument
 from libcloud_ovm3.estate.creating import is_creating_mark
 from libcloud_ovm3.estate.vm_metadata import VMMetadata
@@ -94,9 +95,10 @@ def check(spec: VMSpec) -> None:
 def _require_plain(what: str, text: str) -> None:
     """Check that a text stays as it is in a vm.cfg, and on a line of a list."""
     if not isinstance(text, str):
-        raise InvalidArgument(f"{what} {text!r}: expected a text")
+        raise InvalidArgument(f"{what} {quoted(text)}: expected a text")
     is_odd = any(unicodedata.category(character) in _NOT_IN_NAMES for character in text)
     if text != text.strip() or is_odd:
         raise InvalidArgument(
-            f"{what} {text!r}: leading or trailing blanks and control characters are not allowed"
+            f"{what} {quoted(text)}: leading or trailing blanks and control characters are not "
+            f"allowed"
         )

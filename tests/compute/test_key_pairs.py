@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import pickle
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from libcloud.compute.base import KeyPair
+from libcloud.compute.deployment import ScriptDeployment
 from libcloud.compute.types import KeyPairDoesNotExistError, KeyPairError
 
 from libcloud_ovm3.agent.hostmodule import HostModule
@@ -109,6 +111,36 @@ def test_what_no_name_can_be(sim: Simulator, name: Any) -> None:
     with pytest.raises(InvalidArgument, match="expected a KeyPair, or its name"):
         driver.delete_key_pair(7)
     assert sim.calls == []
+
+
+@pytest.mark.parametrize("kind", ["rsa", "ed25519"])
+def test_a_private_key_in_the_wrong_place_is_not_shown(sim: Simulator, kind: str) -> None:
+    driver = driver_for(sim, ex_keys_repository="MyRepo")
+    text = driver.create_key_pair("ops", ex_type=kind).private_key
+    size, image = driver.list_sizes()[0], driver.list_images()[0]
+    create = partial(driver.create_node, "web", size, image)
+    deploy = partial(driver.deploy_node, ScriptDeployment("true"), ssh_interface="private_ips")
+    node = {"name": "web", "size": size, "image": image}
+    calls = {
+        lambda: deploy(ssh_key=text, **node): "ssh_key .*: expected the path of its file",
+        lambda: deploy(ssh_key=[text], **node): "ssh_key .*: expected the path of its file",
+        lambda: driver.import_key_pair_from_file("z", text): "key_file_path .*: expected the path",
+        lambda: driver.import_key_pair_from_string(text, "z"): "name .*: expected a text",
+        lambda: driver.import_key_pair_from_string("z", text): "this is a private key",
+        lambda: driver.create_key_pair("k", ex_type=text): "type .*: expected 'rsa'",
+        lambda: create(ex_keyname=text): "no key pair .* was found",
+        lambda: driver.get_key_pair(text): "no key pair .* was found",
+        lambda: driver.delete_key_pair(text.encode()): "expected a KeyPair, or its name",
+        lambda: driver.create_node(text, size, image): "name .*: leading",
+        lambda: driver.get_key_pair("y" * 256): "no key pair .a text of 256 characters, not shown",
+    }
+    secrets = [*text.split("\n")[1:-2], "y" * 256]
+    for call, message in calls.items():
+        with pytest.raises(Ovm3Error, match=message) as refused:
+            call()
+        said = f"{refused.value}{refused.value!r}{vars(refused.value)}"
+        assert all(secret not in said for secret in secrets), message
+    assert driver.list_nodes() == []
 
 
 def test_which_repository(sim: Simulator) -> None:
