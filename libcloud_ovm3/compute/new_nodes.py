@@ -223,7 +223,7 @@ class NewNodes(Guests):
             start=parse_flag(ex_start, "ex_start"),
             metadata=operations.record_metadata.parse_metadata(ex_metadata, ex_tags),
             progress=ex_progress,
-            key=ex_idempotency_key or "",
+            key=operations.vm_spec.checked_key(ex_idempotency_key),
             cards=self._cards(requested_networks(ex_networks, networks)),
             guest=guest,
         )

@@ -92,6 +92,19 @@ def check(spec: VMSpec) -> None:
         raise InvalidArgument(f"disk in GB {disk_gb!r}: expected a number, 0 or more")
 
 
+def checked_key(key: str | None) -> str:
+    """An idempotency key; "" if it is not given (None).
+
+    :raises InvalidArgument: it is the empty text: a variable that is not set would make a VM that
+        nothing protects from being made again.
+    """
+    if key == "":
+        raise InvalidArgument(
+            "ex_idempotency_key '': expected a text of your own for this node, or None"
+        )
+    return "" if key is None else key
+
+
 def _require_plain(what: str, text: str) -> None:
     """Check that a text stays as it is in a vm.cfg, and on a line of a list."""
     if not isinstance(text, str):

@@ -370,7 +370,12 @@ def test_what_the_key_means() -> None:
         with pytest.warns(Ovm3Warning, match=r"is: stopped; start_node\('"):
             assert create_keyed(driver).state == NodeState.STOPPED
         assert not calls_of(sim, "create_vm", "start_vm", "copy_file", "configure_vm")
-        for key, why in (("x" * 256, "at most 255"), (" x", "blanks"), (7, "expected a text")):
+        for key, why in (
+            ("x" * 256, "at most 255"),
+            ("", "'': expected a text"),
+            (" x", "blanks"),
+            (7, "expected a text"),
+        ):
             with pytest.raises(InvalidArgument, match=why):
                 create_keyed(driver, ex_idempotency_key=key)
         quietly(driver.destroy_node, node)
