@@ -40,6 +40,11 @@ def _or(value: object | None) -> object:
     return "?" if value is None else value
 
 
+def _state(vm: Record) -> str:
+    copied = vm["copied_percent"]
+    return str(vm["state"]) if copied is None else f"{vm['state']} {copied}%"
+
+
 def _hosts(vm: Record) -> str:
     return ", ".join(live["host"] or live["address"] for live in vm["live"])
 
@@ -96,7 +101,7 @@ _SIZES = (
 )
 _VMS = (
     Column("VM", "name"),
-    Column("state", "state"),
+    Column("state", _state),
     Column("host", _hosts),
     Column("addresses", _addresses, True),
     Column("memory", lambda one: _mb(one["memory_mb"]), True),

@@ -18,7 +18,6 @@ from libcloud.compute.base import (
 from libcloud_ovm3 import estate
 from libcloud_ovm3.agent.address import parse_address
 from libcloud_ovm3.agent.identifiers import dashed
-from libcloud_ovm3.compute.convert import to_node
 from libcloud_ovm3.compute.convert_volumes import to_snapshot, to_volume
 from libcloud_ovm3.compute.driver import OVM3NodeDriver
 from libcloud_ovm3.errors import (
@@ -46,7 +45,7 @@ def find_vm(driver: OVM3NodeDriver, text: str, hosts_off: Sequence[str] = ()) ->
     """
     snapshot = estate.vms.read_estate(driver._estate_of(hosts_off))
     try:
-        return to_node(snapshot.vm_called(text), driver, snapshot.hosts_off)
+        return driver._nodes(snapshot, [snapshot.vm_called(text)])[0]
     except NodeNotFound as error:
         raise NodeNotFound(f"{error}; `ovm3 vm list` lists all VMs") from None
 

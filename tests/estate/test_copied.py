@@ -18,6 +18,7 @@ from libcloud_ovm3.estate.copied import percent_of
 from libcloud_ovm3.estate.creating import creating
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.simulator import Simulator
+from tests.cli.running import on
 from tests.operations.failures import NEW_NAME, create_new
 from tests.support import calls_of, driver_for, simulate
 
@@ -64,6 +65,8 @@ def test_everybody_sees_how_far_it_is(sim: Simulator) -> None:
     with disk(sim, first).open("wb") as file:
         file.truncate(SIZE // 2)
     assert copied(driver) == 3 * [25]
+    assert "pending 25%" in on(sim, "vm", "list").stdout
+    assert "25% of its disks" in on(sim, "vm", "show", "x").stdout
     for size, expected in ((SIZE, 50), (2 * SIZE, 50)):
         disk(sim, first).write_bytes(bytes(size))
         assert copied(driver) == 3 * [expected]
