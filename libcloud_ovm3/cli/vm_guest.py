@@ -10,6 +10,7 @@ import click
 from libcloud.compute.base import NodeAuthPassword, NodeAuthSSHKey
 
 from libcloud_ovm3.agent.option_values import quoted, why_unreadable
+from libcloud_ovm3.agent.seed_files import vm_of
 from libcloud_ovm3.cli.asking import require_agreed, require_answer
 from libcloud_ovm3.cli.examples import examples
 from libcloud_ovm3.cli.options import driver_options, make_driver, reported
@@ -128,4 +129,6 @@ def remove_seed(name: str, yes: bool, **options: Any) -> None:
         if not yes:
             require_agreed(plan, lambda: plan)
         driver.ex_remove_seed(node)
-        show(f"{node.name} ({node.id}) has no seed")
+        its = [path for path in node.extra.get("cdroms") or () if path and vm_of(path) == node.id]
+        what = "the seed was deleted; its CD drive is empty" if its else "no CD drive had a seed"
+        show(f"{node.name} ({node.id}): {what}")

@@ -46,6 +46,8 @@ def parse_metadata(metadata: Any, tags: Any) -> VMMetadata:
         )
     if isinstance(tags, str):
         tags = [text.strip() for text in tags.split(",") if text.strip()]
+    if tags and isinstance(tags, Mapping):  # as users of other clouds write them
+        raise InvalidArgument("ex_tags: expected a list of words; texts by keys are ex_metadata")
     tags = list_of(tags or (), "ex_tags")
     for what, keys in (("ex_metadata", metadata), ("ex_tags", tags)):
         if len(keys) > MOST:

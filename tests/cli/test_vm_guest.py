@@ -54,5 +54,8 @@ def test_a_guest_is_told_what_files_say(tmp_path: Path) -> None:
         assert meta_of(sim, done.stdout.strip())["public-keys"] == [ED25519]
         assert on(sim, "vm", "remove-seed", "web").exit_code != 0, "nobody was asked"
         done = on(sim, "vm", "remove-seed", "web", "--yes")
-        assert (done.exit_code, done.stdout) == (0, f"web ({node}) has no seed\n")
+        deleted = f"web ({node}): the seed was deleted; its CD drive is empty\n"
+        assert (done.exit_code, done.stdout) == (0, deleted)
+        again = on(sim, "vm", "remove-seed", "web", "--yes")
+        assert (again.exit_code, again.stdout) == (0, f"web ({node}): no CD drive had a seed\n")
         assert seeds_in(sim, node) == []

@@ -154,6 +154,7 @@ def test_without_the_module_they_are_refused_and_unknown() -> None:
         ({"ex_tags": ["x" * 129]}, "expected a text of 1 to 128"),
         ({"ex_tags": [" x"]}, "blanks"),
         ({"ex_tags": [7]}, "expected a text"),
+        ({"ex_tags": {"role": "web"}}, "ex_tags: expected a list of words.*are ex_metadata"),
     ],
 )
 def test_limits(given: dict[str, Any], why: str) -> None:
