@@ -19,6 +19,7 @@ from libcloud_ovm3.estate.repositories import Repository, with_module
 from libcloud_ovm3.estate.seeds import seed_path
 from libcloud_ovm3.operations import doors
 from libcloud_ovm3.operations.guest_config import seed_files
+from libcloud_ovm3.operations.guest_network import FORMATS
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.seed_image import seed_image
 
@@ -64,8 +65,9 @@ def planned_seed(
     :raises PreconditionFailed: a library is missing, or a host module that can write it.
     """
     told = [card for card in cards.guests if card.addresses.interfaces]
+    notices = _without_effect(spec, bool(cards.vifs), bool(told))
     if not spec.guest.is_asked_for and not told:
-        return None, []
+        return None, notices
     macs = {card.mac for card in told}
     bare = [address for one in cards.addresses if one.mac not in macs for address in one.addresses]
     if bare and told:
@@ -85,13 +87,29 @@ def planned_seed(
             f"{SEED_IS_FOR} cannot be written in repository {repository.id}: no host that has it "
             f"mounted has a host module that can (`ovm3 host install`)"
         )
-    notices = [
+    notices += [
         f"VM {spec.name!r}: its address {address} is recorded, but the guest is not told: it has "
         f"no prefix length (expected as {address}/24)"
         for address in bare
     ]
     name = seed_name(vm_id, operation.id)
     return NewSeed(host.module, repository, vm_id, name, image), notices
+
+
+def _without_effect(spec: VMSpec, has_cards: bool, has_static: bool) -> list[str]:
+    """Notices of what is asked for in vain. Pure."""
+    notices = []
+    if (spec.guest.public_keys or spec.guest.password_hash) and not has_cards:
+        notices.append(
+            f"VM {spec.name!r} has no network card, so nobody can log in to its guest by SSH: "
+            f"expected ex_networks, or ex_default_network"
+        )
+    if spec.guest.network_format != FORMATS[0] and not has_static:
+        notices.append(
+            f"VM {spec.name!r}: ex_network_format {spec.guest.network_format} has no effect: "
+            f"it has no static address (ex_networks, as 192.0.2.10/24)"
+        )
+    return notices
 
 
 def write_seed(operation: Operation, seed: NewSeed) -> list[str]:

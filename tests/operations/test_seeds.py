@@ -114,10 +114,12 @@ def test_keys_of_auth_and_of_a_key_pair(sim: Simulator) -> None:
     driver = driver_for(sim, ex_keys_repository="MyRepo")
     pair = driver.import_key_pair_from_string("ops", RSA)
     auth = NodeAuthSSHKey(f"{ED25519}\n")
-    node = create(sim, driver=driver, auth=auth, ex_keyname="ops", ex_network_format="2")
+    both: dict[str, Any] = {"auth": auth, "ex_keyname": "ops", "ex_networks": [bridge_of(sim)]}
+    with pytest.warns(Ovm3Warning, match="ex_network_format 2 has no effect: it has no static"):
+        node = create(sim, driver=driver, ex_network_format="2", **both)
     assert meta_of(sim, node)["public-keys"] == [ED25519, RSA]
     assert yaml.safe_load(seed_of(sim, node)["user-data"]) == {"disable_root": False}
-    other = create(sim, "other", driver, ex_keyname=pair)
+    other = create(sim, "other", driver, ex_keyname=pair, ex_networks=[bridge_of(sim)])
     assert meta_of(sim, other)["public-keys"] == [RSA]
     before = fingerprints_of(sim.repository_path)
     with pytest.raises(KeyPairNotFound):
@@ -127,7 +129,8 @@ def test_keys_of_auth_and_of_a_key_pair(sim: Simulator) -> None:
 
 
 def test_a_password_is_one_that_the_guest_accepts(sim: Simulator) -> None:
-    node = create(sim, auth=NodeAuthPassword(SECRET, generated=True), ex_start=False)
+    given = {"ex_networks": [bridge_of(sim)], "ex_start": False}
+    node = create(sim, auth=NodeAuthPassword(SECRET, generated=True), **given)
     assert node.extra["password"] == SECRET, "as of libcloud's other drivers"
     config = yaml.safe_load(seed_of(sim, node)["user-data"])
     user, _, hashed = config["chpasswd"]["list"].rstrip("\n").partition(":")
@@ -170,10 +173,11 @@ def test_beside_other_media_and_of_an_iso(sim: Simulator) -> None:
     driver = driver_for(sim)
     iso = driver.list_images()[-1]
     auth = NodeAuthSSHKey(ED25519)
-    node = driver.create_node("installed", "tiny", iso, auth=auth, ex_disk_gb=1)
+    with pytest.warns(Ovm3Warning, match="'installed' has no network card, so nobody can log in"):
+        node = driver.create_node("installed", "tiny", iso, auth=auth, ex_disk_gb=1)
     assert node.extra["cdroms"][0].endswith(".iso")
     assert ".libcloud-ovm3/seeds/" in node.extra["cdroms"][1]
-    other = create(sim, auth=auth, ex_iso=iso)
+    other = create(sim, auth=auth, ex_iso=iso, ex_networks=[bridge_of(sim)])
     assert [".libcloud-ovm3" in one for one in other.extra["cdroms"]] == [False, True]
     assert driver.ex_remove_seed(node)
     assert driver.ex_get_node(node.id).extra["cdroms"] == [node.extra["cdroms"][0], None]
