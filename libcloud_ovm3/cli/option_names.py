@@ -78,6 +78,7 @@ _TERMS = (
     (r"auth(?= and ex_keyname)", "--ssh-key, --root-password-file"),
     (r"password(?=: expected)", "--root-password-file"),
     (r"ex_keyname", "--key-name"),
+    (r"key_material|key_file_path", "FILE"),
     (r"ex_userdata", "--user-data"),
     (r"ex_network_format", "--network-format"),
     (r"ex_networks and networks", "--network"),

@@ -18,6 +18,7 @@ from libcloud_ovm3.agent.address import list_of, parse_port
 from libcloud_ovm3.agent.call_kinds import parse_seconds
 from libcloud_ovm3.agent.option_values import existing_file
 from libcloud_ovm3.compute.guests import check_auth
+from libcloud_ovm3.compute.habitual import says_something
 from libcloud_ovm3.compute.new_nodes import NewNodes
 from libcloud_ovm3.compute.waiting import Waiting, check_interface
 from libcloud_ovm3.errors import InvalidArgument
@@ -101,7 +102,7 @@ class Deploying(NewNodes, Waiting):
         :return: The node.
         :rtype: :class:`Node`
         """
-        _check_login(ssh_key, ssh_key_password, auth)
+        _check_login(ssh_key, ssh_key_password, auth, create_node_kwargs.get("ex_keyname"))
         self._check_interface(ssh_interface)
         _check_names(self.create_node, create_node_kwargs)
         _check_functions(deploy, at_exit_func)
@@ -154,12 +155,18 @@ def checking(driver: NewNodes, ssh_interface: str, otherwise: str = "") -> Any:
     return own
 
 
-def _check_login(ssh_key: str | Sequence[str] | None, password: object, auth: object) -> None:
+def _check_login(
+    ssh_key: str | Sequence[str] | None, password: object, auth: object, keyname: object
+) -> None:
     """Refuse what SSH could not log in with.
 
     :raises InvalidArgument: says what is expected.
     """
     check_auth(auth)
+    if not ssh_key and not auth and says_something(keyname):
+        raise InvalidArgument(
+            "ssh_key: expected the path of the private key of ex_keyname, to log in with"
+        )
     if not ssh_key and not auth:
         raise InvalidArgument(
             "ssh_key: expected the path of a private key, or auth: a node is created without a "

@@ -94,7 +94,10 @@ class KeyPairList:
             raise SearchIncomplete(
                 f"{what}, but not everything could be read: {'; '.join(self.errors)}"
             )
-        raise KeyPairNotFound(what, name=name if shown == repr(name) else shown)
+        known = ", ".join(dict.fromkeys(one.name for one in self.keys)) or "none"
+        raise KeyPairNotFound(
+            f"{what}; key pairs: {known}", name=name if shown == repr(name) else shown
+        )
 
 
 def read_key_pairs(estate: Estate) -> KeyPairList:

@@ -127,7 +127,8 @@ def _record(
             return None
         if name in entries:
             raise KeyPairTaken(
-                f"there is a key pair {name!r} in repository {repository.id}; nothing was changed",
+                f"there is a key pair {name!r} in repository {repository.id}; nothing was changed: "
+                f"use another name, or delete it first",
                 name=name,
             )
         return {**entries, name: entry}

@@ -165,7 +165,7 @@ def _plan(estate: Estate, spec: VMSpec) -> VMPlan:
     if image.kind == ISO and not spec.disk_gb:
         raise InvalidArgument(
             f"{image.label} is an ISO, so the node gets an empty disk: size.disk (or ex_disk_gb) "
-            f"0: expected its size in GB, more than 0"
+            f"is required: its size in GB, more than 0"
         )
     iso = None
     if spec.iso_id is not None:

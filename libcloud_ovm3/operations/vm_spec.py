@@ -84,7 +84,10 @@ def check(spec: VMSpec) -> None:
     if spec.progress is not None and not callable(spec.progress):
         raise InvalidArgument("ex_progress: expected a function of two numbers, or None")
     is_hvm_wanted(spec.domain_type)
-    for what, number in (("memory in MB", spec.memory_mb), ("vcpus", spec.vcpus)):
+    for what, number in (
+        ("size.ram (or ex_memory_mb)", spec.memory_mb),
+        ("the size's CPUs (or ex_cpus)", spec.vcpus),
+    ):
         if not isinstance(number, int) or isinstance(number, bool) or number < 1:
             raise InvalidArgument(f"{what} {number!r}: expected a whole number, 1 or more")
     disk_gb = spec.disk_gb

@@ -160,7 +160,11 @@ def test_create_from_an_id_with_memory_alone() -> None:
         (["--image", "oracle-linux-6", "--size", "huge"], 2, "expected one of tiny, small"),
         (["--image", "oracle-linux-6", "--memory", "0"], 2, "0 is not in the range"),
         (["--image", "debian", "--size", "tiny"], 1, "no image 'debian'; images: oracle-linux-6"),
-        (["--image", "oracle-linux-6-boot.iso", "--size", "tiny"], 2, "empty disk: --disk 0: exp"),
+        (
+            ["--image", "oracle-linux-6-boot.iso", "--size", "tiny"],
+            2,
+            "empty disk: --disk is required",
+        ),
         (["--image", "oracle-linux-6", "--size", "tiny", "--on", "x"], 1, "no host 'x'; hosts: ov"),
         (["--size", "tiny"], 2, "--image"),
         (["--image", "x", "--no-start", "--wait"], 2, "--wait and --no-start contradict"),

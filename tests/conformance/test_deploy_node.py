@@ -116,6 +116,11 @@ PRIVATE = {"ssh_interface": "private_ips"}
     ("more", "error", "text"),
     [
         ({"ssh_key": None, **PRIVATE}, InvalidArgument, "ssh_key: expected the path of a private"),
+        (
+            {"ssh_key": None, "ex_keyname": "ops", **PRIVATE},
+            InvalidArgument,
+            "ssh_key: expected the path of the private key of ex_keyname",
+        ),
         ({"ssh_key": "/no/key", **PRIVATE}, InvalidArgument, "ssh_key '/no/key': No such file"),
         ({"ssh_interface": "ips"}, InvalidArgument, "expected public_ips or private_ips"),
         ({"wait_period": "soon", **PRIVATE}, InvalidArgument, "wait_period"),

@@ -101,7 +101,10 @@ def test_an_iso_that_somebody_deletes_meanwhile(pool: Simulator) -> None:
 
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
-    "no disk": ({"ex_disk_gb": None}, r"is an ISO.*size.disk \(or ex_disk_gb\) 0: expected"),
+    "no disk": (
+        {"ex_disk_gb": None},
+        r"is an ISO.*size.disk \(or ex_disk_gb\) is required: its size",
+    ),
     "PV": ({"ex_disk_gb": 1, "ex_domain_type": "pv"}, "'pv': .* which only an HVM guest can boot"),
     "no ISO": ({"ex_disk_gb": 1, "ex_iso": "TEMPLATE"}, "is not an ISO, so it does not go into a"),
 }

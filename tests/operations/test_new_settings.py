@@ -61,10 +61,10 @@ def test_what_overrides_the_size(pool: Simulator) -> None:
 
 OFF = {"ex_start": False}
 WRONG = {
-    "cpus": ({"ex_cpus": 0}, "vcpus 0: expected a whole number, 1 or more"),
-    "half a CPU": ({"ex_cpus": "1.5"}, "vcpus 1.5: expected a whole number"),
+    "cpus": ({"ex_cpus": 0}, r"\(or ex_cpus\) 0: expected a whole number, 1 or more"),
+    "half a CPU": ({"ex_cpus": "1.5"}, r"\(or ex_cpus\) 1.5: expected a whole number"),
     "memory": ({"ex_memory_mb": "1G"}, "ex_memory_mb '1G': expected a number"),
-    "no memory": ({"ex_memory_mb": -5}, "memory in MB -5: expected"),
+    "no memory": ({"ex_memory_mb": -5}, r"\(or ex_memory_mb\) -5: expected"),
     "disk": ({"ex_disk_gb": True}, "ex_disk_gb True: expected a number"),
     "line": ({"ex_description": "a\nb"}, "ex_description 'a.nb': .* control characters"),
     "blank": ({"ex_description": " a"}, "ex_description ' a': leading or trailing blanks"),
