@@ -17,6 +17,7 @@ from typing import Any
 
 from libcloud_ovm3 import progress
 from libcloud_ovm3.cli import output, status_line
+from libcloud_ovm3.cli.option_names import with_option_names
 
 TERMINAL_DELAY = 1.0  # seconds until a status line appears
 PIPE_DELAY, PIPE_PERIOD = 10.0, 30.0  # until the first line elsewhere, and between two
@@ -97,7 +98,7 @@ class Watch(logging.Handler):
         since, limit = self._reading_since, None
         if waits:
             record, since = waits[0]
-            limit, what = record.limit, record.text
+            limit, what = record.limit, with_option_names(record.text)
             what += f": {self._copied}" if self._copied else ""
         elif changes:
             what = f"{changes[0].function} was sent"

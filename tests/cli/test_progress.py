@@ -78,9 +78,11 @@ def test_lines_where_nothing_can_be_erased(
 ) -> None:
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setenv("TERM", "dumb")
-    with watched(False), progress.waiting("waiting for a\nb", limit=300):
+    with watched(False), progress.waiting("waiting for a\nb (ex_start)", limit=300):
         eventually(terminal.getvalue)
-    assert terminal.getvalue() == "waiting for a\\nb, 0 s of 300 s\n", "once, for half a minute"
+    assert terminal.getvalue() == "waiting for a\\nb (--no-start), 0 s of 300 s\n", (
+        "once, for half a minute"
+    )
 
 
 @pytest.mark.usefixtures("impatient")
