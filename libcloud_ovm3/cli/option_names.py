@@ -73,6 +73,7 @@ _TERMS = (
     (r"ex_list_nics", "`ovm3 vm list-nics`"),
     (r"ex_remove_seed\(('[^']*')\)", r"`ovm3 vm remove-seed \1`"),
     (r"ex_remove_seed", "`ovm3 vm remove-seed`"),
+    (r"ex_set_metadata", "`ovm3 vm set-metadata`"),
     (r"auth(?=: )", "--ssh-key"),
     (r"\(auth(?=, )", "(--ssh-key, --root-password-file"),
     (r"auth(?= and ex_keyname)", "--ssh-key, --root-password-file"),

@@ -115,6 +115,7 @@ def test_no_message_names_an_argument_of_python() -> None:
         "ex_attach_nic": "`ovm3 vm attach-nic`",
         "ex_detach_nic": "`ovm3 vm detach-nic`",
         "ex_remove_seed": "`ovm3 vm remove-seed`",
+        "ex_set_metadata": "`ovm3 vm set-metadata`",
         "ex_update_nic": "`ovm3 vm update-nic`",
         "ex_create_network": "`ovm3 network create`",
         "ex_update_network": "`ovm3 network update`",

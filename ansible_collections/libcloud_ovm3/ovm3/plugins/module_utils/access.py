@@ -56,6 +56,7 @@ _TERMS = (
     (r"ex_release_networks", "`ovm3 network release`"),
     (r"ex_remove_seed\(('[^']*')\)", r"`ovm3 vm remove-seed \1`"),
     (r"ex_remove_seed", "`ovm3 vm remove-seed`"),
+    (r"ex_set_metadata", "`ovm3 vm set-metadata`"),
     (r"ex_(?:at|de)tach_nic\([^()]*\) \((ovm3 vm [^()]*)\)", r"`\1`"),
     (r"ex_(attach|detach|update)_nic", r"`ovm3 vm \1-nic`"),
     (r"ex_create_network", "`ovm3 network create`"),
