@@ -58,17 +58,28 @@ STEPS = (
     "test_attach.py",
     "test_cards_out.py",
     "test_create_from_template.py",
+    "test_disks_at_once.py",
     "test_fault_after.py",
+    "test_key_again.py",
     "test_label_bridges.py",
+    "test_landing_late.py",
+    "test_luns.py",
     "test_network_by_module.py",
     "test_network_changes.py",
     "test_network_consent.py",
     "test_network_users.py",
     "test_never_guess.py",
+    "test_new_from_iso.py",
+    "test_new_settings.py",
+    "test_new_volumes.py",
     "test_nic_bridges.py",
+    "test_nic_sequences.py",
     "test_nics.py",
     "test_release_bridges.py",
+    "test_revert.py",
     "test_right_machine.py",
+    "test_same_macs.py",
+    "test_seeds.py",
     "test_snapshots.py",
     "test_source_changes.py",
     "test_two_clients.py",
@@ -85,6 +96,20 @@ EACH = (
     "test_read_only.py",
     "test_disks.py",
     "test_domains.py",
+)
+# The same for commands, and for what is read by both ways: half of these, whatever their input.
+HALF = (
+    "test_calls_of_forms.py",
+    "test_doctor_trouble.py",
+    "test_image.py",
+    "test_metadata.py",
+    "test_output.py",
+    "test_snapshot.py",
+    "test_terminal.py",
+    "test_vm.py",
+    "test_vm_create.py",
+    "test_volume.py",
+    "test_with_module.py",
 )
 MANY = 16  # inputs of one test, of which an eighth is taken in tests/faults/test_more_*
 
@@ -112,6 +137,7 @@ def mark_tables(items: list[pytest.Item]) -> None:
         is_step = same[0].path.parent.name == "operations" and name in STEPS
         left_out = left_out or (is_step and lot % 4)
         left_out = left_out or (name in EACH and given and lot % 2)
+        left_out = left_out or (name in HALF and lot % 2)
         is_in_soak = left_out and name in LONGEST and lot >> 8 & 1
         for item in same:
             if is_in_soak:

@@ -64,7 +64,7 @@ def test_where_warnings_are_errors_what_is_returned_once_is_not_lost(
             sim.misbehave("fault_after", function)
         with warnings.catch_warnings(), caplog.at_level("WARNING", LOG):
             warnings.simplefilter("error")
-            node = driver.create_node("a", "tiny", image, auth=auth)
+            node = driver.create_node("a", "tiny", image, auth=auth, ex_networks=["control0"])
             pair = driver.create_key_pair("ops", ex_type="ed25519")
         assert node.extra["password"] == "secret"
         assert "PRIVATE KEY" in pair.private_key
