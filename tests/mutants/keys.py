@@ -8,7 +8,7 @@ from libcloud_ovm3.agent.hostmodule import HostModule
 from libcloud_ovm3.simulator import Simulator
 from tests.mutants.disks import PATIENCE, pool, refused, vm_disk
 from tests.operations.test_ssh_keys import ED25519, RSA
-from tests.support import at_once, calls_of, driver_for, quietly
+from tests.support import calls_of, driver_for, quietly
 
 __all__ = ["PATIENCE"]
 
@@ -71,17 +71,18 @@ def what_a_newer_version_wrote_stays() -> None:
         assert module.read_document(path, "key-pairs").content == newer
 
 
-def two_clients_at_once_lose_nothing() -> None:
-    with pool(host_module=True) as (sim, _):
-        drivers = [keeper(sim) for _ in range(2)]
-        at_once(
-            sim,
-            *(
-                (one, lambda one=one, key=key: one.import_key_pair_from_string(key[:7], key))
-                for one, key in zip(drivers, (RSA, ED25519), strict=True)
-            ),
-        )
-        assert [one.name for one in drivers[0].list_key_pairs()] == ["ssh-ed2", "ssh-rsa"]
+def what_another_client_writes_meanwhile_stays() -> None:
+    """It writes when the first client has read the document, and has not yet written it."""
+    with pool(host_module=True) as (sim, driver):
+
+        def meanwhile(moment: str) -> None:
+            if moment == "before":
+                sim.clear_misbehaviour()
+                keeper(sim).import_key_pair_from_string("b", ED25519)
+
+        sim.misbehave("hook", "libcloud_write_document", hook=meanwhile)
+        keeper(sim).import_key_pair_from_string("a", RSA)
+        assert [one.name for one in driver.list_key_pairs()] == ["a", "b"]
 
 
 # ------------------------------------------------------------------ new nodes

@@ -32,7 +32,7 @@ MUTANTS = [
         OPERATIONS + "change_document.py",
         '            if isinstance(failed, AgentFault) and failed.kind.endswith(".Conflict"):\n',
         "            if False:\n",
-        "keys.two_clients_at_once_lose_nothing",
+        "keys.what_another_client_writes_meanwhile_stays",
     ),
     Mutant(
         "key-guessed",
