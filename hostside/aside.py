@@ -55,7 +55,7 @@ def _set_aside(dom0, operation, path):
 
 
 def _require_first(dom0, operation, path):
-    if _find_tokens(dom0, operation, path):
+    if find_tokens(dom0, operation, path):
         raise errors.Exists('%s: this operation has already set a file aside from this path, and '
                             'another file is there now' % safe_paths.printable(path))
 
@@ -63,7 +63,7 @@ def _require_first(dom0, operation, path):
 def _move_aside(dom0, operation, path, directory, name):
     token = _new_token()
     try:
-        kept = _open_kept(dom0, operation, token, path, True)
+        kept = open_kept(dom0, operation, token, path, True)
     except errors.NotFound:
         raise errors.Failed('%s: its new directory was removed concurrently: repeat the request'
                             % safe_paths.printable(name))
@@ -72,7 +72,7 @@ def _move_aside(dom0, operation, path, directory, name):
             os.rename(safe_paths.entry_path(directory, name), safe_paths.entry_path(kept, name))
         except OSError:
             failure = safe_paths.from_oserror(error(), name)
-            _remove_emptied(dom0, operation, token, path)
+            remove_emptied(dom0, operation, token, path)
             if not isinstance(failure, errors.NotFound):
                 raise failure
             if dirfd.exists(directory, name):
@@ -93,7 +93,7 @@ def _new_token():
 
 def _require_aside(dom0, operation, path):
     """This very request may have moved it before. Raises NotFound."""
-    if not _find_tokens(dom0, operation, path):
+    if not find_tokens(dom0, operation, path):
         raise errors.NotFound('%s: no such file, neither at its path nor set aside'
                               % safe_paths.printable(path))
 
@@ -110,13 +110,13 @@ def put_back(dom0, client, operation, path):
 
 def _put_back(dom0, operation, path):
     name = _require_names(path)[-1]
-    tokens = _find_tokens(dom0, operation, path)
+    tokens = find_tokens(dom0, operation, path)
     if not tokens:
         _require_in_place(dom0, path)
         return
     for token in tokens:
         try:
-            kept = _open_kept(dom0, operation, token, path, False)
+            kept = open_kept(dom0, operation, token, path, False)
             try:
                 safe_paths.stat_regular(kept, name)
                 _link_back(dom0, path, kept, name)
@@ -127,11 +127,11 @@ def _put_back(dom0, operation, path):
         except errors.NotFound:
             raise errors.Failed('%s: another request is moving it: repeat the request'
                                 % safe_paths.printable(name))
-        _remove_emptied(dom0, operation, token, path)
+        remove_emptied(dom0, operation, token, path)
 
 
 def _link_back(dom0, path, kept, name):
-    directory = _open_or_make_parent(dom0, path)
+    directory = open_or_make_parent(dom0, path)
     try:
         dirfd.link(kept, name, directory, name)
         dirfd.sync(directory)
@@ -149,13 +149,46 @@ def _require_in_place(dom0, path):
         os.close(directory)
 
 
-def _open_or_make_parent(dom0, path):
+def open_or_make_parent(dom0, path):
     """A descriptor of the parent directory of a path, created where it is missing."""
     mount_point, names = safe_paths.split(path)
     directory = safe_paths.open_root(dom0, mount_point)
     for name in names[:-1]:
         directory = dirfd.enter_or_make(directory, name)
     return directory
+
+
+def keep(dom0, operation, path, directory, name):
+    """Give a file a second name aside, beside that in the open directory.
+
+    Where this operation has set one aside before, it must be this one: else Exists.
+    """
+    for token in find_tokens(dom0, operation, path):
+        kept = open_kept(dom0, operation, token, path, False)
+        try:
+            is_kept = dirfd.is_same_file(kept, name, directory, name)
+        finally:
+            os.close(kept)
+        if is_kept:
+            return
+        _require_first(dom0, operation, path)
+    kept = open_kept(dom0, operation, _new_token(), path, True)
+    try:
+        dirfd.link(directory, name, kept, name)
+        dirfd.sync(kept)
+    finally:
+        os.close(kept)
+
+
+def only_token(dom0, operation, path):
+    """The token under which the operation has set a file aside from there, or None. Raises Failed:
+    there are several."""
+    tokens = find_tokens(dom0, operation, path)
+    if len(tokens) > 1:
+        raise errors.Failed('%s: this operation has set aside %d files from this path; it cannot '
+                            'be determined which one is meant'
+                            % (safe_paths.printable(path), len(tokens)))
+    return (tokens + [None])[0]
 
 
 def delete_aside(dom0, client, operation, path):
@@ -169,24 +202,20 @@ def delete_aside(dom0, client, operation, path):
 
 def _delete_aside(dom0, operation, path):
     name = _require_names(path)[-1]
-    tokens = _find_tokens(dom0, operation, path)
-    if not tokens:
+    token = only_token(dom0, operation, path)
+    if token is None:
         raise errors.NotFound('%s: not set aside' % safe_paths.printable(path))
-    if len(tokens) > 1:
-        raise errors.Failed('%s: this operation has set aside %d files from this path; it cannot '
-                            'be determined which one is meant'
-                            % (safe_paths.printable(path), len(tokens)))
-    kept = _open_kept(dom0, operation, tokens[0], path, False)
+    kept = open_kept(dom0, operation, token, path, False)
     try:
         safe_paths.stat_regular(kept, name)
         dirfd.remove(kept, name)
         dirfd.sync(kept)
     finally:
         os.close(kept)
-    _remove_emptied(dom0, operation, tokens[0], path)
+    remove_emptied(dom0, operation, token, path)
 
 
-def _find_tokens(dom0, operation, path):
+def find_tokens(dom0, operation, path):
     """The tokens under which a file was set aside from that path by that operation."""
     name = _require_names(path)[-1]
     try:
@@ -200,7 +229,7 @@ def _find_tokens(dom0, operation, path):
     found = []
     for token in tokens:
         try:
-            kept = _open_kept(dom0, operation, token, path, False)
+            kept = open_kept(dom0, operation, token, path, False)
         except errors.NotFound:
             continue
         try:
@@ -218,13 +247,13 @@ def _require_names(path):
     return names
 
 
-def _open_kept(dom0, operation, token, path, make):
+def open_kept(dom0, operation, token, path, make):
     """A descriptor of the directory in which a file of that path is kept."""
     folders = [_FOLDER, operation, token] + _require_names(path)[:-1]
     return state_dir.open_folder(dom0, safe_paths.split(path)[0], folders, make)
 
 
-def _remove_emptied(dom0, operation, token, path):
+def remove_emptied(dom0, operation, token, path):
     """Remove empty directories, from the innermost one to the operation's own."""
     mount_point, names = safe_paths.split(path)
     levels = [operation, token] + names[:-1]

@@ -5,15 +5,16 @@ import re
 import sys
 
 try:
-    from hashlib import md5
+    from hashlib import md5, sha1
 except ImportError:  # Python 2.4
     from md5 import new as md5
+    from sha import new as sha1
 try:
     import cPickle as pickle
 except ImportError:  # Python 3
     import pickle
 
-__all__ = ['md5', 'pickle', 'PY3', 'bytes_type', 'text_type', 'big', 'whole_types', 'error',
+__all__ = ['md5', 'sha1', 'pickle', 'PY3', 'bytes_type', 'text_type', 'big', 'whole_types', 'error',
            'to_bytes', 'to_text', 'plain', 'describe']
 
 PY3 = sys.version_info[0] > 2

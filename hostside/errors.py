@@ -26,6 +26,10 @@ class Exists(HostModuleError):
     """The file exists already; it was not changed."""
 
 
+class NotEmpty(HostModuleError):
+    """The container has objects or unfinished uploads; nothing was deleted."""
+
+
 class Conflict(HostModuleError):
     """Another writer was first; nothing of this request was kept."""
 

@@ -185,17 +185,22 @@ def write_file(dom0, client, operation, path, offset, chunk):
 
 
 def _write(dom0, path, offset, pieces):
-    return _with_file(dom0, path, os.O_RDWR, _write_pieces, offset, pieces)
+    return _with_file(dom0, path, os.O_RDWR, _write_and_sync, offset, pieces)
 
 
-def _write_pieces(handle, offset, pieces):
+def _write_and_sync(handle, offset, pieces):
+    write_pieces(handle, offset, pieces)
+    # A client that got the response does not repeat the request.
+    os.fsync(handle)
+
+
+def write_pieces(handle, offset, pieces):
+    """The pieces of a decoded chunk. Raises OSError."""
     for start, size, data in pieces:
         if data is None:
             write_zeros(handle, offset + start, size)
         else:
             write_at(handle, offset + start, data)
-    # A client that got the response does not repeat the request.
-    os.fsync(handle)
 
 
 def write_at(handle, offset, data):

@@ -13,8 +13,8 @@ BLOCK = 4096
 _ZEROS = '\0'.encode('ascii') * BLOCK
 
 
-def data_ranges(handle, size):
-    """``(start, end)`` of everything below ``size`` that may be data, in order.
+def data_ranges(handle, size, at=0):
+    """``(start, end)`` of everything from ``at`` to ``size`` that may be data, in order.
 
     What is left out reads as zeros. Where the file system does not report holes, or contradicts
     itself, that is all the rest.
@@ -22,14 +22,20 @@ def data_ranges(handle, size):
     try:
         os.fsync(handle)  # what is not on the disk yet must not pass for a hole
     except OSError:
-        yield 0, size
+        yield at, size
         return
-    at = 0
     while at < size:
         start, end = _next_data(handle, at, size)
         if start < end:
             yield start, end
         at = end
+
+
+def next_data(handle, at, size):
+    """Where the first data at or after this place may begin; ``size`` if there is none."""
+    for start, _ in data_ranges(handle, size, at):
+        return start
+    return max(at, size)
 
 
 def _next_data(handle, at, size):

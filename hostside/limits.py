@@ -98,6 +98,8 @@ def _call(seconds, function, arguments, is_detached):
                 if os.fork():
                     os._exit(0)
             _close_inherited(writer)
+            if hasattr(os, 'stat_float_times'):  # until Python 3.6; whole seconds in 2.4
+                os.stat_float_times(True)
             data = _outcome(function, arguments)
             _send(writer, (_LENGTH % len(data)).encode('ascii') + data)
         finally:

@@ -1,9 +1,10 @@
 """The table of services: every function of the module by name, with its time limit."""
 
 from libcloud_ovm3_host import (api, aside, block_devices, bridge_removal, bridges, change_vm,
-                                 control, dhcp_leases, documents, domains, errors, file_holders,
-                                 files, identify, inventory, jobs, logs, network, network_change,
-                                 network_setup, read_agent, repository, seeds, storage_servers)
+                                 commits, containers, control, dhcp_leases, documents, domains,
+                                 errors, file_holders, files, identify, inventory, jobs, logs,
+                                 meetings, network, network_change, network_setup, objects,
+                                 read_agent, repository, seeds, storage_servers, uploads)
 from libcloud_ovm3_host.compat import describe, error
 from libcloud_ovm3_host.version import PREFIX
 
@@ -40,6 +41,22 @@ SERVICES = {
     'write_document': (documents.write_document, None),
     'write_seed': (seeds.write_seed, None),
     'delete_seed': (seeds.delete_seed, None),
+    'list_containers': (containers.list_containers, None),
+    'create_container': (containers.create_container, None),
+    'delete_container': (containers.delete_container, None),
+    'list_objects': (objects.list_objects, None),
+    'stat_object': (objects.stat_object, None),
+    'read_object': (objects.read_object, None),
+    'delete_object': (objects.delete_object, None),
+    'describe_object': (objects.describe_object, None),
+    'begin_upload': (uploads.begin_upload, None),
+    'list_uploads': (uploads.list_uploads, None),
+    'write_upload': (uploads.write_upload, None),
+    'upload_sums': (uploads.upload_sums, None),
+    'commit_upload': (commits.commit_upload, None),
+    'delete_upload': (uploads.delete_upload, None),
+    'restore_aside': (commits.restore_aside, None),
+    'meet': (meetings.meet, None),
     'read_vm': (change_vm.read_vm, None),
     'change_vm': (change_vm.change_vm, None),
     'settle_vm': (change_vm.settle_vm, None),

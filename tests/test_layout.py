@@ -17,6 +17,7 @@ from libcloud_ovm3.agent import (
     host_bridges,
     host_networks,
     hostmodule,
+    object_files,
     seed_files,
     vm_changes,
 )
@@ -123,7 +124,7 @@ GROUPS = {group for group, _ in catalogue.GROUPS.values()}
 
 def module_writes() -> set[str]:
     """The host module's functions that change something: those that call ``self._write``."""
-    modules = (hostmodule, vm_changes, host_networks, host_bridges, seed_files)
+    modules = (hostmodule, vm_changes, host_networks, host_bridges, seed_files, object_files)
     files = [str(one.__file__) for one in modules]
     trees = [ast.parse(Path(file).read_text(encoding="utf-8")) for file in files]
     return {

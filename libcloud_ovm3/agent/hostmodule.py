@@ -27,6 +27,7 @@ from libcloud_ovm3.agent.hostmodule_types import (
     Identity,
     RepositoryFiles,
 )
+from libcloud_ovm3.agent.object_files import ObjectFiles
 from libcloud_ovm3.agent.seed_files import SeedFile, SeedFiles, read_seeds
 from libcloud_ovm3.agent.vm_changes import VMChanges
 from libcloud_ovm3.errors import AgentFault, InvalidArgument, MalformedResponse
@@ -90,7 +91,7 @@ def is_absent(fault: AgentFault) -> bool:
     return not fault.kind.startswith(_FAULTS)
 
 
-class HostModule(VMChanges, HostNetworks, SeedFiles):
+class HostModule(VMChanges, HostNetworks, SeedFiles, ObjectFiles):
     """The host module in one host's agent."""
 
     # ------------------------------------------------------------------ the module

@@ -34,6 +34,17 @@ from libcloud_ovm3.agent.hostmodule_types import (
     Identity,
     VMCfg,
 )
+from libcloud_ovm3.agent.object_types import (
+    ContainerEntry,
+    ContainerPage,
+    ObjectEntry,
+    ObjectPage,
+    ObjectRange,
+    ObjectRecord,
+    UploadEntry,
+    UploadSums,
+    block_sum,
+)
 from libcloud_ovm3.agent.vm_changes import VMChange, VMReading
 from libcloud_ovm3.errors import AgentFault, InvalidArgument, MalformedResponse, ReadOnly
 
@@ -77,6 +88,35 @@ HELD = (
     Holder("loop", "/a/b", "/dev/loop1", None, "cut"),
     Holder("loop", None, "", None, "no losetup"),
 )
+ABOUT = {
+    "md5": "0" * 32,
+    "content_type": "t",
+    "content_encoding": "e",
+    "meta_data": {"a": "b"},
+}
+OBJECT = {
+    "name": "x ",
+    "raw": b"x\r",
+    "size_bytes": 3,
+    "used_bytes": 512,
+    "modified": 7,
+    "identity": "1-3-7.000000",
+    "about": ABOUT,
+    "is_file_of_repository": False,
+}
+FOUND_OBJECT = ObjectEntry(
+    "x\r", 3, 512, 7.0, "1-3-7.000000", ObjectRecord("0" * 32, "t", "e", {"a": "b"})
+)
+UPLOAD = {
+    "operation": "1",
+    "name": "x",
+    "container": "",
+    "size_bytes": -1,
+    "done_bytes": 5,
+    "client": "me",
+    "started": 6,
+    "modified": 7,
+}
 ENTRY = {"name": "x\ufffd", "raw": b"x\xe9", "type": "file", "size_bytes": 3, "modified": 7}
 JOB = {"id": "0" * 32, "state": "running"}
 DOC = {"version": 3, "next": 4, "content": b"\0\xff", "client": "me", "operation": "1" * 32}
@@ -202,6 +242,34 @@ CALLS: list[tuple[str, tuple[Any, ...], tuple[Any, ...], Any, Any]] = [
     ("network_change", ("1" * 32,), ("1" * 32,), GUARDED, GuardedChange(**GUARDED)),
     ("write_seed", (*W, "/m", "u", b"x"), (*W, "/m", "u", b"x"), None, None),
     ("delete_seed", (*W, "/m", "n"), (*W, "/m", "n"), None, None),
+    ("list_containers", ("/m",), ("/m", "", 1000),
+     {"containers": [{"name": "b", "created": 7}, {"name": "c", "error": "EIO"}], "after": b"c"},
+     ContainerPage((ContainerEntry("b", 7.0), ContainerEntry("c", error="EIO")), b"c")),
+    ("create_container", (*W, "/m", "b"), (*W, "/m", b"b"), None, None),
+    ("delete_container", (*W, "/m", "b"), (*W, "/m", b"b"), None, None),
+    ("list_objects", ("/m", "", "p"), ("/m", b"", b"p", "", 1000),
+     {"objects": [OBJECT, {**OBJECT, "about": {}, "about_error": "EIO"},
+                  {"name": "?", "raw": b"\xe9", "error": "not UTF-8"}], "after": ""},
+     ObjectPage((FOUND_OBJECT, ObjectEntry("x\r", 3, 512, 7.0, "1-3-7.000000",
+                                           record_error="EIO"),
+                 ObjectEntry("?", error="not UTF-8")), "")),
+    ("stat_object", ("/m", "b", "é"), ("/m", b"b", "é".encode()), OBJECT, FOUND_OBJECT),
+    ("read_object", ("/m", "b", "x", 0, 3, "i"), ("/m", b"b", b"x", 0, 3, "i"),
+     {"size_bytes": 9, "identity": "i", "chunk": CHUNK, "next": 8}, ObjectRange(9, "i", b"abc", 8)),
+    ("delete_object", (*W, "/m", "b", "x"), (*W, "/m", b"b", b"x", ""), None, None),
+    ("describe_object", (*W, "/m", "b", "x", "i", ObjectRecord("0" * 32, "t", "e", {"a": "b"})),
+     (*W, "/m", b"b", b"x", "i", ABOUT), None, None),
+    ("begin_upload", (*W, "/m", "", "x"), (*W, "/m", b"", b"x", -1), None, None),
+    ("list_uploads", ("/m", ""), ("/m", b""), [UPLOAD, {"operation": "2", "error": "EIO"}],
+     (UploadEntry("1", "x", "", -1, 5, "me", 6.0, 7.0), UploadEntry("2", error="EIO"))),
+    ("write_upload", (*W, "/m", "", 4096, b"abc"), (*W, "/m", b"", 4096, CHUNK), None, None),
+    ("upload_sums", ("/m", "", "1"), ("/m", b"", "1", 0, 64), {"size_bytes": 3, "sums": ["a", ""]},
+     UploadSums(3, ("a", ""))),
+    ("commit_upload", (*W, "/m", "", "x", 3, ObjectRecord("0" * 32, "t", "e", {"a": "b"}), True),
+     (*W, "/m", b"", b"x", 3, ABOUT, True), OBJECT, FOUND_OBJECT),
+    ("delete_upload", (*W, "/m", "", "1"), (*W, "/m", b"", "1"), None, None),
+    ("restore_aside", (*W, "/m/p"), (*W, "/m/p"), None, None),
+    ("meet", ("1" * 32, 5), ("1" * 32, 5), True, True),
     ("watch_dhcp", (*W, "b", "m", 600), (*W, "b", "m", 600), None, None),
     ("dhcp_leases", (), (), [LEASE], [LEASE]),
     ("check_port", ("10.0.0.1", 22, 3), ("10.0.0.1", 22, 3), "open", "open"),
@@ -331,6 +399,14 @@ def test_nothing_that_comes_ends_in_a_crash(answer: Any) -> None:
         ("identify", (["/a"],), [{**FOUND[0], "inode": "-7"}]),
         ("identify", (["/a"],), [{"path": "/a"}]),
         ("identify", (["/a"],), [{"path": "/a", "error": 5}]),
+        ("list_containers", ("/m",), {"containers": [{"name": "b"}], "after": ""}),
+        ("list_objects", ("/m", ""), {"objects": [], "after": None}),
+        ("stat_object", ("/m", "", "x"), {**OBJECT, "about": None}),
+        ("stat_object", ("/m", "", "x"), {**OBJECT, "about": {**ABOUT, "meta_data": {"a": 1}}}),
+        ("stat_object", ("/m", "", "x"), {**OBJECT, "identity": None}),
+        ("read_object", ("/m", "", "x", 0, 1), {"size_bytes": 1, "chunk": b"", "next": 1}),
+        ("list_uploads", ("/m", ""), [{**UPLOAD, "done_bytes": "5"}]),
+        ("upload_sums", ("/m", "", "1"), {"size_bytes": 3, "sums": [None]}),
         ("read_vm", ("r", "d"), {"content": "text", "digest": "0", "change": {}}),
         ("read_vm", ("r", "d"), {"content": b"x", "digest": "0"}),
         ("read_vm", ("r", "d"), {"digest": "0", "change": {}}),
@@ -356,6 +432,10 @@ def test_half_an_answer_is_malformed(method: str, given: Any, answer: Any) -> No
 
 def test_what_does_not_fit_in_a_chunk_is_not_sent() -> None:
     module, connection = answering()
+    with pytest.raises(InvalidArgument, match="4194304 are allowed"):
+        module.write_upload(*W, "/m", "", 0, bytes(chunks.CHUNK_BYTES + 1))
+    with pytest.raises(InvalidArgument, match="name: not valid text"):
+        module.stat_object("/m", "", "\udce9")
     with pytest.raises(InvalidArgument, match="4194304 are allowed"):
         module.write_file(*W, "/p", 0, bytes(chunks.CHUNK_BYTES + 1))
     assert connection.calls == []
@@ -537,3 +617,8 @@ def test_read_only_takes_reads_and_no_writes(
     with pytest.raises(ReadOnly, match="libcloud_delete_file"):
         module.delete_file(*W, "/p")
     assert server.calls() == ["libcloud_stat_file"]
+
+
+def test_the_sum_of_a_block() -> None:
+    assert [block_sum(bytes(5)), block_sum(b"")] == ["", ""]
+    assert block_sum(memoryview(b"data")) == "8d777f385d3dfec8815d20f7496026dc"

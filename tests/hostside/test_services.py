@@ -81,6 +81,7 @@ WHO = ('client', '0b' * 16)
 FILE = MOUNT + '/file'
 VM = '0004fb00-0006-0000-aaaa-0123456789ab'
 CHUNK = Binary('\0\0\0\0'.encode('ascii'))
+RECORD = {'md5': '', 'content_type': '', 'content_encoding': '', 'meta_data': {}}
 CALLS = {
     'get_api_services': (), 'domains': (), 'addresses': (), 'routes': (), 'repository': (ID, ''),
     'list_files': (MOUNT, '', 5), 'stat_file': (FILE,), 'read_file': (FILE, 0, 5),
@@ -94,6 +95,15 @@ CALLS = {
     'write_document': WHO + (MOUNT, 'name', 1, Binary('x'.encode('ascii'))),
     'write_seed': WHO + (MOUNT, VM, Binary('x'.encode('ascii'))),
     'delete_seed': WHO + (MOUNT, '%s.%s.iso' % (VM, WHO[1])),
+    'list_containers': (MOUNT, '', 5), 'create_container': WHO + (MOUNT, 'box'),
+    'delete_container': WHO + (MOUNT, 'box'), 'list_objects': (MOUNT, '', '', '', 5),
+    'stat_object': (MOUNT, '', 'x'), 'read_object': (MOUNT, '', 'x', 0, 5, ''),
+    'delete_object': WHO + (MOUNT, '', 'x', ''),
+    'describe_object': WHO + (MOUNT, '', 'x', '1-2-3.000000', RECORD),
+    'begin_upload': WHO + (MOUNT, '', 'x', -1), 'list_uploads': (MOUNT, ''),
+    'write_upload': WHO + (MOUNT, '', 0, CHUNK), 'upload_sums': (MOUNT, '', WHO[1], 0, 1),
+    'commit_upload': WHO + (MOUNT, '', 'x', 0, RECORD, False),
+    'delete_upload': WHO + (MOUNT, '', WHO[1]), 'restore_aside': WHO + (FILE,),
     'read_vm': (ID, 'name', ''), 'settle_vm': WHO + (ID, 'name', WHO[1], False),
     'control_interface': ('c1',), 'set_control_interface': WHO + ('c0', '169.254.1.1', 16)}
 # These say of each part of the answer that it took too long.
@@ -103,7 +113,7 @@ HANG_NEVER = ['version', 'capabilities', 'autostart_guests', 'block_devices', 'c
               'neighbours', 'storage_servers', 'check_port', 'log_tail', 'bridges', 'take_bridge',
               'release_bridge', 'remove_bridge', 'keep_bridge', 'network_setup',
               'guarded_network_change', 'confirm_network_change', 'network_change', 'dhcp_leases',
-              'watch_dhcp']
+              'watch_dhcp', 'meet']
 
 
 @pytest.fixture
