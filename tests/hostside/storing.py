@@ -3,7 +3,7 @@
 import os
 
 from libcloud_ovm3_host import chunks, commits, containers, objects, uploads
-from libcloud_ovm3_host.compat import to_bytes, to_text
+from libcloud_ovm3_host.compat import to_bytes
 from libcloud_ovm3_host.rpc import Binary
 
 REPOSITORY = '/OVS/Repositories/' + '0a' * 16
@@ -64,9 +64,9 @@ def stat(host, name, container=''):
 
 def content(host, name, container='', identity=''):
     found = objects.read_object(host, REPOSITORY, container, name, 0, 1 << 20, identity)
-    return to_text(''.encode('ascii').join(
-        [data or '\0'.encode('ascii') * size for _, size, data in chunks.decode(
-            found['chunk'].data)]))
+    pieces = chunks.decode(found['chunk'].data)
+    return ''.encode('ascii').join([data or '\0'.encode('ascii') * size
+                                    for _, size, data in pieces]).decode('latin-1')
 
 
 def listed(host, container='', prefix='', limit=1000):
