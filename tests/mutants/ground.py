@@ -57,6 +57,14 @@ class Ground:
         """One that writes, with the number of its operation."""
         return self.call(function, CLIENT, operation(by), *arguments)
 
+    def write_by(self, by: int, function: str, *arguments: Any) -> Any:
+        """The same, with the number first."""
+        return self.write(function, *arguments, by=by)
+
+    def in_this_process(self) -> None:
+        """Call the functions here, where the behaviour has put something of its own in."""
+        self.dom0.within = lambda seconds, function, *arguments: function(*arguments)
+
     def refused(self, kind: str, function: str, *arguments: Any) -> str:
         """The text of the error of that kind which the function must raise."""
         return fails(kind, self.call, function, *arguments)

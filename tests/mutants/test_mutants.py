@@ -15,6 +15,7 @@ from tests.mutants import (
     of_keys,
     of_looking,
     of_networks,
+    of_objects,
     of_storing,
     of_working,
     weaknesses,
@@ -32,6 +33,7 @@ MUTANTS: list[Mutant] = [
     *of_networks.MUTANTS,
     *of_installing.MUTANTS,
     *of_keys.MUTANTS,
+    *of_objects.MUTANTS,
     *of_storing.MUTANTS,
     *of_working.MUTANTS,
 ]
