@@ -91,6 +91,7 @@ def _committed(dom0, place, request):
              'is_file_of_repository': objects.pieces_of(request['container'],
                                                         request['name']) is not None}
     safe_paths.put_name(entry, 'name', 'raw', request['name'])
+    objects.put_path(entry, request['mount_point'], request['container'], request['name'])
     return entry
 
 

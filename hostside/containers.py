@@ -21,9 +21,9 @@ from libcloud_ovm3_host.version import PAGE_ENTRIES
 
 SECONDS = 50  # clients wait for a minute
 SCHEMA = '1'
+FOLDER = 'containers'  # in the state directory
 RECORD, DATA, ABOUT, UPLOADS = 'container', 'data', 'about', 'uploads'
 
-_FOLDER = 'containers'
 _OWN = 'repository'
 _PREFIX = 'c-'
 _CHANGES = 'its deletion, or its creation, was not completed: repeat it'
@@ -46,7 +46,7 @@ def list_containers(dom0, mount, after, limit):
 
 def _list(dom0, mount_point, after, limit):
     try:
-        folder = state_dir.open_folder(dom0, mount_point, [_FOLDER], False)
+        folder = state_dir.open_folder(dom0, mount_point, [FOLDER], False)
     except errors.NotFound:
         return {'containers': [], 'after': ''}
     try:
@@ -127,7 +127,7 @@ def open_place(dom0, mount_point, name, make):
     if name:
         return _open_plain(dom0, mount_point, name)
     try:
-        place = state_dir.open_folder(dom0, mount_point, [_FOLDER, _OWN], make)
+        place = state_dir.open_folder(dom0, mount_point, [FOLDER, _OWN], make)
     except errors.NotFound:
         return None
     if make:
@@ -142,7 +142,7 @@ def open_place(dom0, mount_point, name, make):
 def _open_plain(dom0, mount_point, name):
     missing = errors.NotFound('%s: no such container' % safe_paths.printable(name))
     try:
-        place = state_dir.open_folder(dom0, mount_point, [_FOLDER, key_of(name)], False)
+        place = state_dir.open_folder(dom0, mount_point, [FOLDER, key_of(name)], False)
     except errors.NotFound:
         raise missing
     if not dirfd.exists(place, RECORD):
@@ -180,7 +180,7 @@ def _create(dom0, client, operation, mount_point, name):
     record = {'schema': SCHEMA, 'name': name, 'client': client, 'operation': operation}
     temporary = state_dir.open_folder(dom0, mount_point, [state_dir.TEMPORARY], True)
     try:
-        place = state_dir.open_folder(dom0, mount_point, [_FOLDER, key_of(name)], True)
+        place = state_dir.open_folder(dom0, mount_point, [FOLDER, key_of(name)], True)
         try:
             if not dirfd.exists(place, RECORD):
                 dirfd.make(place, DATA)
@@ -231,7 +231,7 @@ def _delete(dom0, mount_point, name):
         dirfd.sync(place)
     finally:
         os.close(place)
-    folder = state_dir.open_folder(dom0, mount_point, [_FOLDER], False)
+    folder = state_dir.open_folder(dom0, mount_point, [FOLDER], False)
     try:
         remove_directory(folder, key_of(name))  # if it is being created again it stays
         dirfd.sync(folder)

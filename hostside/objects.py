@@ -40,7 +40,7 @@ def list_objects(dom0, mount, container, prefix, after, limit):
 
 
 def stat_object(dom0, mount, container, name):
-    """The entry of one object. Raises as :func:`list_objects`."""
+    """The entry of one object, and ``path``, that of its file. Raises as :func:`list_objects`."""
     mount_point = safe_paths.mount_point(mount)
     container, name = object_names.container_or_own(container), object_names.checked('name', name)
     return dom0.within(SECONDS, _stat, dom0, mount_point, container, name)
@@ -63,10 +63,22 @@ def entry(dom0, mount_point, place, container, name):
         os.close(directory)
     opened = {}
     try:
-        return object_listing.entry(name, status, is_own,
-                                    object_listing.entries_of(place, record_name(name), opened))
+        found = object_listing.entry(name, status, is_own, object_listing.entries_of(
+            place, record_name(name), opened))
     finally:
         object_listing.close(opened)
+    put_path(found, mount_point, container, name)
+    return found
+
+
+def put_path(entry, mount_point, container, name):
+    """Put the path of an object's file into its entry: jobs may read it."""
+    path = name
+    if pieces_of(container, name) is None:
+        path = _SLASH.join([to_bytes(safe_paths.STATE_DIR), to_bytes(containers.FOLDER),
+                            containers.key_of(container), to_bytes(containers.DATA),
+                            object_names.file_name(name)])
+    safe_paths.put_name(entry, 'path', 'path_raw', mount_point + _SLASH + path)
 
 
 def record_name(name):

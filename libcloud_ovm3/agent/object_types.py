@@ -51,6 +51,7 @@ class ObjectEntry:
     :ivar is_file_of_repository: It lies in ``Templates``, ``ISOs`` or ``VirtualDisks``.
     :ivar error: Why it cannot be read, or is no object.
     :ivar record_error: Why its record cannot be read or understood.
+    :ivar path: That of its file on the host, as jobs take it; "" in a listing.
     """
 
     name: str
@@ -62,6 +63,7 @@ class ObjectEntry:
     is_file_of_repository: bool = False
     error: str | None = None
     record_error: str | None = None
+    path: str | bytes = ""
 
 
 @dataclass(frozen=True)
@@ -193,6 +195,7 @@ def read_object(reader: Reader, value: object) -> ObjectEntry:
         _record(reader, about) if about else None,
         is_file,
         record_error=reader.optional(struct, "about_error", str),
+        path=reader.name(struct, "path", "path_raw") if "path" in struct else "",
     )
 
 

@@ -6,6 +6,7 @@ import contextlib
 import inspect
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -253,7 +254,8 @@ CALLS: list[tuple[str, tuple[Any, ...], tuple[Any, ...], Any, Any]] = [
      ObjectPage((FOUND_OBJECT, ObjectEntry("x\r", 3, 512, 7.0, "1-3-7.000000",
                                            record_error="EIO"),
                  ObjectEntry("?", error="not UTF-8")), "")),
-    ("stat_object", ("/m", "b", "é"), ("/m", b"b", "é".encode()), OBJECT, FOUND_OBJECT),
+    ("stat_object", ("/m", "b", "é"), ("/m", b"b", "é".encode()), {**OBJECT, "path": "/m/x"},
+     replace(FOUND_OBJECT, path="/m/x")),
     ("read_object", ("/m", "b", "x", 0, 3, "i"), ("/m", b"b", b"x", 0, 3, "i"),
      {"size_bytes": 9, "identity": "i", "chunk": CHUNK, "next": 8}, ObjectRange(9, "i", b"abc", 8)),
     ("delete_object", (*W, "/m", "b", "x"), (*W, "/m", b"b", b"x", ""), None, None),

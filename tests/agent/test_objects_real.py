@@ -19,7 +19,7 @@ from libcloud_ovm3.agent.object_types import BLOCK_BYTES, ObjectEntry, ObjectRec
 from libcloud_ovm3.agent.tls import HostTrust
 from libcloud_ovm3.errors import AgentFault
 from libcloud_ovm3.simulator import Simulator
-from tests.support import simulate
+from tests.support import eventually, simulate
 
 ME = "tests"
 CASE_NAMES = [
@@ -90,8 +90,10 @@ def test_the_life_of_an_object(module: HostModule, mount: str, sim: Simulator) -
     operation, size = new(), 3 * BLOCK_BYTES + 5
     module.begin_upload(ME, operation, mount, box, "disk", size)
     data = random.Random(1).randbytes(BLOCK_BYTES)
-    module.write_upload(ME, operation, mount, box, BLOCK_BYTES, data)
-    module.write_upload(ME, operation, mount, box, 3 * BLOCK_BYTES, b"end")
+    with ThreadPoolExecutor(2) as pool:  # several at the same time
+        ranges = [(BLOCK_BYTES, data), (3 * BLOCK_BYTES, b"end")]
+        arguments = (ME, operation, mount, box)
+        list(pool.map(lambda one: module_of(sim).write_upload(*arguments, *one), ranges))
     [upload] = module.list_uploads(mount, box)
     assert (upload.operation, upload.name, upload.container) == (operation, "disk", box)
     assert (upload.size_bytes, upload.done_bytes) == (size, size - 2)
@@ -105,6 +107,14 @@ def test_the_life_of_an_object(module: HostModule, mount: str, sim: Simulator) -
     assert (entry.size_bytes, entry.record) == (size, record)
     assert (entry.used_bytes or 0) < 2 * BLOCK_BYTES
     assert module.stat_object(mount, box, "disk") == entry
+    whole = bytes(BLOCK_BYTES) + data + bytes(BLOCK_BYTES) + b"end\0\0"
+    assert str(entry.path).startswith(f"{mount}/.libcloud-ovm3/containers/c-box%20%C3%A9/")
+    job = module.start_job(ME, new(), "md5", entry.path)
+    eventually(lambda: module.job_status(mount, job["id"])["state"] == "done")
+    assert (
+        module.job_status(mount, job["id"])["result"]
+        == hashlib.md5(whole, usedforsecurity=False).hexdigest()
+    )
     stretch = module.read_object(mount, box, "disk", 0, BLOCK_BYTES)
     assert (stretch.data, stretch.next_offset) == (bytes(BLOCK_BYTES), BLOCK_BYTES)
     stretch = module.read_object(mount, box, "disk", 3 * BLOCK_BYTES, BLOCK_BYTES, stretch.identity)

@@ -1,12 +1,14 @@
 """Objects: whole, with their own record, and nobody else's file."""
 
+import errno
 import os
 
 import pytest
 from storing import (OWN, PLAIN, RECORD, REPOSITORY, WHO, begin, by, commit, content, create,
                      files_in, listed, names, prepare, put, stat, write)
 
-from libcloud_ovm3_host import aside, commits, containers, errors, objects, uploads
+from libcloud_ovm3_host import (aside, commits, containers, errors, object_listing, objects,
+                                uploads)
 from libcloud_ovm3_host.compat import to_text
 from libcloud_ovm3_host.rpc import Binary
 
@@ -40,7 +42,8 @@ def test_an_object_is_uploaded_described_and_deleted(host, container):
     assert (entry['name'], entry['size_bytes'], entry['about']) == ('a/b', 4, RECORD)
     assert not entry['is_file_of_repository']
     assert content(host, 'a/b', container, entry['identity']) == 'data'
-    assert listed(host, container) == [entry]
+    assert [dict(found, path=entry['path']) for found in listed(host, container)] == [entry]
+    assert text_of(host, entry['path']) == 'data'
     assert commit(host, 2, 'a/b', 4, container) == entry  # repeated
     other = dict(RECORD, md5='', meta_data={})
     described = objects.describe_object(host, *(by(3) + (REPOSITORY, container, 'a/b',
@@ -207,6 +210,31 @@ def test_who_writes_late_is_refused(host):
         os.close(handle)
     commit(host, 1, 'x', 4)
     assert content(host, 'x') == 'data'
+
+
+def test_where_an_nfs_server_keeps_no_locks_it_goes_on(host, monkeypatch):
+    def flock(handle, how):
+        raise IOError(errno.ENOLCK, 'No locks available')
+    monkeypatch.setattr(uploads.fcntl, 'flock', flock)
+    put(host, 1, 'x', 'data')
+    assert content(host, 'x') == 'data'
+
+
+@pytest.mark.parametrize('name, value', [('PAGE_SECONDS', 0), ('PAGE_BYTES', 1)])
+def test_a_page_ends_before_it_takes_too_long(host, monkeypatch, name, value):
+    fill(host, DISK, 'data')
+    wanted = ['VirtualDisks/disk.img']
+    for number, each in enumerate(('n' * 900, 'a', 'b')):
+        put(host, 1 + number, each, each)
+        wanted.append(each)
+    monkeypatch.setattr(object_listing, name, value)
+    found, after, pages = [], '', 0
+    while pages == 0 or after:
+        page = objects.list_objects(host, REPOSITORY, '', '', after, 1000)
+        found += [entry['name'] for entry in page['objects']]
+        pages, after = pages + 1, page['after']
+        assert len(page['objects']) <= 1
+    assert (sorted(found), pages) == (sorted(wanted), 5)
 
 
 def test_containers(host):
