@@ -234,7 +234,7 @@ def list_uploads(dom0, mount, container):
 
     ``size_bytes``: as announced, or -1; ``done_bytes``: up to where something was written.
     ``raw``, ``container_raw`` beside names that XML cannot carry. What cannot be read, or is no
-    upload, is ``{operation, error}``. Raises InvalidArgument, NotAllowed, NotMounted, NotFound,
+    upload, or what a commit that was cut off has left, is ``{operation, error}``. Raises InvalidArgument, NotAllowed, NotMounted, NotFound,
     Failed, Timeout.
     """
     mount_point = safe_paths.mount_point(mount)
@@ -279,7 +279,8 @@ def _entry(uploads, name):
         except errors.NotFound:
             if not dirfd.exists(uploads, name):
                 return None
-            return dict(entry, error=to_text('it has no record: it was not completely begun'))
+            return dict(entry, error=to_text('it has no record or no content: it was committed, or '
+                                             'not completely begun: it can be deleted'))
         except errors.HostModuleError:
             return dict(entry, error=safe_paths.current_error())
     finally:
@@ -290,16 +291,14 @@ def _known(folder):
     record = records.read(folder, RECORD)
     if to_text(record.get('schema', '')) != SCHEMA:
         raise errors.Failed('its record is not of a form that this module knows')
-    begun = safe_paths.stat_regular(folder, RECORD).st_mtime
-    found = {'client': to_text(record.get('client', '')), 'started': big(begun),
-             'modified': big(begun), 'done_bytes': big(0),
+    status = safe_paths.stat_regular(folder, DATA)
+    found = {'client': to_text(record.get('client', '')),
+             'started': big(safe_paths.stat_regular(folder, RECORD).st_mtime),
+             'modified': big(status.st_mtime), 'done_bytes': big(status.st_size),
              'size_bytes': big(records.number(record, 'size_bytes'))}
     safe_paths.put_name(found, 'name', 'raw', record.get('name', ''.encode('ascii')))
     safe_paths.put_name(found, 'container', 'container_raw',
                         record.get('container', ''.encode('ascii')))
-    if dirfd.exists(folder, DATA):
-        status = safe_paths.stat_regular(folder, DATA)
-        found['done_bytes'], found['modified'] = big(status.st_size), big(status.st_mtime)
     return found
 
 

@@ -47,6 +47,8 @@ def test_an_overwrite_is_cut_off_anywhere(host, cut_off):
         state = (content(host, 'x'), entry['about']['md5'])
         assert state in (('old', RECORD['md5']), ('newer\0\0\0', NEW['md5']))
         seen.add(state)
+        for upload in uploads.list_uploads(host, REPOSITORY, ''):
+            assert ('error' in upload) == (state[0] != 'old')
         again_entry = commit(host, step, 'x', 8, record=NEW)
         assert again_entry['about'] == NEW and content(host, 'x') == 'newer\0\0\0'
         if state[0] != 'old':
