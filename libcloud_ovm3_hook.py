@@ -1,4 +1,4 @@
-"""Registers the driver ``ovm3`` when a program imports libcloud, without an import of this package.
+"""Registers the drivers ``ovm3`` when a program imports libcloud, without importing this package.
 
 ``libcloud_ovm3.pth``, next to this module in ``site-packages``, calls :func:`install` at every
 start of the interpreter. So this module is a top-level one that imports almost nothing: neither
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 PROVIDER = "ovm3"
 DRIVER = ("libcloud_ovm3.compute.driver", "OVM3NodeDriver")
+STORAGE_DRIVER = ("libcloud_ovm3.storage.driver", "OVM3StorageDriver")
 OFF = "LIBCLOUD_OVM3_NO_HOOK"
 
 
@@ -37,10 +38,18 @@ def add_driver(providers: ModuleType) -> None:
     providers.DRIVERS.setdefault(PROVIDER, DRIVER)
 
 
+def add_storage_driver(providers: ModuleType) -> None:
+    """The same for libcloud's table of storage drivers.
+
+    :param providers: The module ``libcloud.storage.providers``.
+    """
+    providers.DRIVERS.setdefault(PROVIDER, STORAGE_DRIVER)
+
+
 def add_constant(types: ModuleType) -> None:
     """Add the constant ``Provider.OVM3``, if it is not there yet.
 
-    :param types: The module ``libcloud.compute.types``.
+    :param types: The module ``libcloud.compute.types`` or ``libcloud.storage.types``.
     """
     if not hasattr(types.Provider, "OVM3"):
         types.Provider.OVM3 = PROVIDER
@@ -49,11 +58,13 @@ def add_constant(types: ModuleType) -> None:
 _ADD: dict[str, Callable[[ModuleType], None]] = {
     "libcloud.compute.providers": add_driver,
     "libcloud.compute.types": add_constant,
+    "libcloud.storage.providers": add_storage_driver,
+    "libcloud.storage.types": add_constant,
 }
 
 
 def install() -> None:
-    """Register the driver now if libcloud is loaded, and whenever libcloud is loaded from now on.
+    """Register the drivers now if libcloud is loaded, and whenever libcloud is loaded from now on.
 
     Calling it again has no effect. It does nothing if the environment variable
     ``LIBCLOUD_OVM3_NO_HOOK`` is set to anything but an empty text.
@@ -85,7 +96,7 @@ def _add(name: str, module: ModuleType) -> None:
 
 
 class _Finder:
-    """Finds the two modules by asking all other finders, and nothing else.
+    """Finds these modules by asking all other finders, and nothing else.
 
     It stays in ``sys.meta_path`` afterwards, so that ``importlib.reload`` registers again.
     """

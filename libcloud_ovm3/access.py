@@ -73,6 +73,7 @@ class Access:
     :ivar strict: whether an unreachable host is an error instead of a warning.
     :ivar keys_repository: the repository of key pairs: its id or alias.
     :ivar watches_dhcp: whether hosts watch which addresses DHCP gives to VMs that are started.
+    :ivar containers_repository: the repository of plain containers: its id or alias.
     :ivar keys: the hosts that options by host name, to be compared with the members of the pool.
     :ivar estate_name: the name of the estate in the configuration file, if one was named.
     """
@@ -94,6 +95,7 @@ class Access:
     strict: bool = False
     keys_repository: str | None = None
     watches_dhcp: bool = False
+    containers_repository: str | None = None
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     estate_name: str | None = None
 
@@ -190,6 +192,7 @@ def read_options(
     ex_public_networks: Sequence[str] | str | None = None,
     ex_keys_repository: str | None = None,
     ex_watch_dhcp: bool | str | None = None,
+    ex_containers_repository: str | None = None,
 ) -> Access:
     """Check options; what each means: :class:`.OVM3Base`. Switched-off checks cause a warning.
 
@@ -243,6 +246,8 @@ def read_options(
         keys_repository=given.ex_keys_repository
         and parse_repository(given.ex_keys_repository, "ex_keys_repository"),
         watches_dhcp=flag_or(given.ex_watch_dhcp, "ex_watch_dhcp"),
+        containers_repository=given.ex_containers_repository
+        and parse_repository(given.ex_containers_repository, "ex_containers_repository"),
         keys=_keys(vars(given) if given.whole_pool else _pins_only(given.explicit)),
         estate_name=given.ex_estate,
     )

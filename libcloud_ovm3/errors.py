@@ -18,6 +18,8 @@ multiprocessing pass exceptions between processes)::
     ├── DuplicateServerId          two hosts have the same server uuid
     ├── NodeNotFound, ImageNotFound, AmbiguousName, NameTaken
     ├── KeyPairNotFound, KeyPairTaken  (also libcloud's KeyPairError)
+    ├── ContainerNotFound, ContainerTaken, ContainerNotEmpty, InvalidContainerName,
+    │   ObjectNotFound, ObjectHashMismatch  (storage_errors.py; also libcloud's)
     ├── PreconditionFailed         not started because of the current state; nothing was sent
     │   ├── UnexpectedFileContent  the same, quoting lines of a file
     │   ├── SearchIncomplete       not found, but something that may hold it could not be read

@@ -16,7 +16,7 @@ import pytest
 
 from tests.support import DIALECTS, PERSONALITIES
 
-FOLDERS = ("cli", "compute", "diagnostics", "estate", "faults", "operations", "system")
+FOLDERS = ("cli", "compute", "diagnostics", "estate", "faults", "operations", "storage", "system")
 MODULE = ("agent", "module", "alone", "with the module")
 VARIANTS = frozenset((*PERSONALITIES, *DIALECTS, *MODULE))
 TABLES = (
@@ -33,6 +33,7 @@ TABLES = (
     "test_label_failures.py",
     "test_network_failures.py",
     "test_nic_failures.py",
+    "test_object_failures.py",
     "test_power_failures.py",
     "test_record_address_failures.py",
     "test_same_key.py",

@@ -22,9 +22,11 @@ from libcloud import test as libcloud_test
 from libcloud.common import types as libcloud_types
 from libcloud.compute import base as libcloud_base
 from libcloud.compute import types as compute_types
+from libcloud.storage import base as storage_base
+from libcloud.storage import types as storage_types
 from libcloud.utils import loggingconnection
 
-from libcloud_ovm3 import OVM3NodeDriver, errors, installer
+from libcloud_ovm3 import OVM3NodeDriver, OVM3StorageDriver, errors, installer, storage_errors
 from libcloud_ovm3.cli.commands import ovm3
 from libcloud_ovm3.errors import Ovm3Error
 from libcloud_ovm3.estates_file.changing import add_estate
@@ -290,15 +292,16 @@ def anchors(text: str) -> set[str]:
 
 def arguments_of_the_driver() -> set[str]:
     names = set(inspect.signature(OVM3NodeDriver).parameters)
-    for name, method in inspect.getmembers(OVM3NodeDriver, inspect.isfunction):
-        if not name.startswith("_"):
-            names |= set(inspect.signature(method).parameters)
+    for driver in (OVM3NodeDriver, OVM3StorageDriver):
+        for name, method in inspect.getmembers(driver, inspect.isfunction):
+            if not name.startswith("_"):
+                names |= set(inspect.signature(method).parameters)
     return names
 
 
 @on_each_page
 def test_ex_names_exist(page: str) -> None:
-    known = arguments_of_the_driver() | set(dir(OVM3NodeDriver))
+    known = arguments_of_the_driver() | {*dir(OVM3NodeDriver), *dir(OVM3StorageDriver)}
     assert set(re.findall(r"\bex_[a-z_]*[a-z]\b", TEXTS[page])) - known == set()
 
 
@@ -306,18 +309,22 @@ def test_ex_names_exist(page: str) -> None:
 def test_extra_keys_exist(page: str) -> None:
     files = [*(ROOT / "libcloud_ovm3/compute").glob("*.py")]
     files += [ROOT / "libcloud_ovm3/estate/network_facts.py"]
+    files += [ROOT / "libcloud_ovm3/storage/convert.py"]
     code = "".join(path.read_text() for path in files)
     for key in re.findall(r'extra\["(\w+)"\]', TEXTS[page]):
         assert f'"{key}"' in code, key
 
 
 def methods_of_the_driver() -> dict[str, set[str]]:
-    """Its public methods but those that are libcloud's own, and their arguments."""
-    methods = dict(inspect.getmembers(OVM3NodeDriver, inspect.isfunction))
+    """The public methods of both drivers but those that are libcloud's own, and their arguments."""
     return {
         name: set(inspect.signature(method).parameters)
-        for name, method in methods.items()
-        if not name.startswith("_") and method is not getattr(libcloud_base.NodeDriver, name, None)
+        for driver, base in (
+            (OVM3NodeDriver, libcloud_base.NodeDriver),
+            (OVM3StorageDriver, storage_base.StorageDriver),
+        )
+        for name, method in inspect.getmembers(driver, inspect.isfunction)
+        if not name.startswith("_") and method is not getattr(base, name, None)
     }
 
 
@@ -348,7 +355,7 @@ def test_the_table_of_errors_is_complete() -> None:
     rows = re.findall(r"^\| (- )?`(\w+)` \|", TEXTS["errors.md"], re.MULTILINE)
     classes = {
         name: one
-        for name, one in vars(errors).items()
+        for name, one in {**vars(errors), **vars(storage_errors)}.items()
         if isinstance(one, type) and issubclass(one, Ovm3Error) and one is not Ovm3Error
     }
     assert {name for _, name in rows} == set(classes)
@@ -385,6 +392,7 @@ def test_classes_exist(page: str) -> None:
                 builtins,
                 libcloud_test,
                 libcloud_types,
+                storage_types,
                 compute_types,
                 libcloud_base,
                 loggingconnection,

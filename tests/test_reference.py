@@ -17,7 +17,7 @@ import pytest
 from libcloud.common import types as libcloud_types
 from libcloud.compute import types as compute_types
 
-from libcloud_ovm3 import OVM3NodeDriver, errors, simulator
+from libcloud_ovm3 import OVM3NodeDriver, OVM3StorageDriver, errors, simulator, storage_errors
 from libcloud_ovm3.access import read_options
 from libcloud_ovm3.cli.commands import ovm3
 from libcloud_ovm3.cli.sections import ConnectionOption
@@ -99,7 +99,7 @@ def test_every_public_name_has_a_docstring() -> None:
 
 
 def test_fields_name_what_exists() -> None:
-    modules = [errors, simulator.errors, builtins, libcloud_types, compute_types]
+    modules = [errors, storage_errors, simulator.errors, builtins, libcloud_types, compute_types]
     names = set().union(*map(dir, modules))
     for name, found in described():
         doc = found.__doc__ or ""
@@ -109,7 +109,7 @@ def test_fields_name_what_exists() -> None:
             assert set(raised.split(", ")) <= names, name
 
 
-METHODS = dict(members(OVM3NodeDriver))
+METHODS = {**dict(members(OVM3NodeDriver)), **dict(members(OVM3StorageDriver))}
 
 
 @pytest.mark.parametrize("name", METHODS)

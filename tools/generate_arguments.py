@@ -17,7 +17,7 @@ import generated
 
 sys.path.insert(0, str(generated.ROOT))
 
-from libcloud_ovm3 import OVM3NodeDriver
+from libcloud_ovm3 import OVM3NodeDriver, OVM3StorageDriver
 from libcloud_ovm3.cli.commands import ovm3
 from libcloud_ovm3.cli.option_names import with_option_names
 from libcloud_ovm3.estates_file.content import ARGUMENTS
@@ -25,7 +25,7 @@ from libcloud_ovm3.estates_file.content import ARGUMENTS
 PAGE = generated.ROOT / "docs" / "reference" / "arguments.md"
 
 # Another driver is one more line here.
-DRIVERS = {"compute": OVM3NodeDriver}
+DRIVERS = {"compute": OVM3NodeDriver, "storage": OVM3StorageDriver}
 
 # Method -> the command that calls it.
 COMMANDS = {

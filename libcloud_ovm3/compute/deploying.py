@@ -18,10 +18,10 @@ from libcloud_ovm3.agent.address import list_of, parse_port
 from libcloud_ovm3.agent.call_kinds import parse_seconds
 from libcloud_ovm3.agent.option_values import existing_file
 from libcloud_ovm3.compute.guests import check_auth
-from libcloud_ovm3.compute.habitual import says_something
 from libcloud_ovm3.compute.new_nodes import NewNodes
 from libcloud_ovm3.compute.waiting import Waiting, check_interface
 from libcloud_ovm3.errors import InvalidArgument
+from libcloud_ovm3.habitual import says_something
 
 
 class Deploying(NewNodes, Waiting):

@@ -9,8 +9,8 @@ from libcloud.compute.base import KeyPair, Node, NodeAuthPassword, NodeAuthSSHKe
 from libcloud_ovm3 import estate, operations
 from libcloud_ovm3.compute.base import OVM3Base
 from libcloud_ovm3.compute.convert import object_id
-from libcloud_ovm3.compute.habitual import says_something
 from libcloud_ovm3.errors import InvalidArgument
+from libcloud_ovm3.habitual import says_something
 
 
 class Guests(OVM3Base):

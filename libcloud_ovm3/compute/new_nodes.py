@@ -21,7 +21,7 @@ from libcloud_ovm3 import operations
 from libcloud_ovm3.agent.address import list_of, parse_flag
 from libcloud_ovm3.compute.convert import as_size, object_id, to_node
 from libcloud_ovm3.compute.guests import Guests
-from libcloud_ovm3.compute.habitual import parse_number, refuse_unsupported, requested_networks
+from libcloud_ovm3.habitual import parse_number, refuse_unsupported, requested_networks
 
 if TYPE_CHECKING:
     from libcloud_ovm3.operations.plan_vm import VMPlan

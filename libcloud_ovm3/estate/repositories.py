@@ -75,11 +75,7 @@ def read_repositories(views: Sequence[HostView], with_vm_cfgs: bool = True) -> l
 
     :param with_vm_cfgs: Whether to read vm.cfg files in the same call, where a host module can.
     """
-    known: dict[str, list[tuple[HostView, RepositoryRecord]]] = {}
-    for view in views:
-        for record in view.repositories:
-            known.setdefault(record.key, []).append((view, record))
-    wanted = [_KnownRepository(tuple(pairs)) for pairs in known.values()]
+    wanted = _known(views)
     shared = _one_for_several(wanted)
     found = map_hosts(lambda one: _read_known(one, with_vm_cfgs, shared), wanted)
     return [
@@ -88,6 +84,33 @@ def read_repositories(views: Sequence[HostView], with_vm_cfgs: bool = True) -> l
         else repository
         for one, repository in zip(wanted, found, strict=True)
     ]
+
+
+def known_repositories(views: Sequence[HostView]) -> list[Repository]:
+    """The same repositories without what is in them, as their records say. Sends nothing."""
+    wanted = _known(views)
+    shared = _one_for_several(wanted)
+    found = []
+    for one in wanted:
+        why = _not_an_id(one.record) or one.contradiction() or shared.get(one.record.key)
+        found.append(
+            Repository(one.record, one.mounted_on, None, (why,) if why else (), is_clear=not why)
+        )
+    return found
+
+
+def _known(views: Sequence[HostView]) -> list[_KnownRepository]:
+    known: dict[str, list[tuple[HostView, RepositoryRecord]]] = {}
+    for view in views:
+        for record in view.repositories:
+            known.setdefault(record.key, []).append((view, record))
+    return [_KnownRepository(tuple(pairs)) for pairs in known.values()]
+
+
+def _not_an_id(record: RepositoryRecord) -> str | None:
+    if undashed(record.id) is not None:
+        return None
+    return f"repository {record.id!r}: its id is not 32 hex digits, so it was not read"
 
 
 @dataclass(frozen=True)
@@ -159,8 +182,7 @@ def _read_known(
 ) -> Repository:
     record = wanted.record
     contradiction = wanted.contradiction() or shared.get(record.key)
-    if undashed(record.id) is None:
-        reason = f"repository {record.id!r}: its id is not 32 hex digits, so it was not read"
+    if (reason := _not_an_id(record)) is not None:
         return Repository(record, wanted.mounted_on, None, (reason,), is_clear=False)
     found = read_repository(record, wanted.mounted_on, with_vm_cfgs)
     if contradiction is None:

@@ -48,6 +48,7 @@ ARGUMENTS = {
     "public_networks": "ex_public_networks",
     "keys_repository": "ex_keys_repository",
     "watch_dhcp": "ex_watch_dhcp",
+    "containers_repository": "ex_containers_repository",
 }
 FILES = {"ca_cert", "cert_file", "key_file"}
 
@@ -184,4 +185,5 @@ CHECKS: dict[str, Callable[[Any], object]] = {
     "public_networks": lambda value: parse_public_networks(value, "value"),
     "watch_dhcp": _check_flag,
     "keys_repository": lambda value: parse_repository(value, "value"),
+    "containers_repository": lambda value: parse_repository(value, "value"),
 }

@@ -111,14 +111,22 @@ def delete_unused(operation: Operation, disks: Disks) -> dict[str, Ovm3Error]:
     if host is None or host.module is None:
         return {path: PreconditionFailed("its host no longer has the module") for path in paths}
 
-    def read_users() -> dict[str, str]:
-        snapshot = read_estate(operation.estate)
-        usage = read_disk_usage(snapshot)
-        users = {path: why_used(usage, posixpath.basename(path)) for path in paths}
-        held = held_of(ask_holders(operation.estate, snapshot.hosts), paths)
-        return {path: why for path in paths if (why := users[path] or held.get(path))}
+    def users() -> dict[str, str]:
+        return users_now(operation, paths)
 
-    return delete_files_by_module(operation, host.module, repository, paths, read_users)
+    return delete_files_by_module(operation, host.module, repository, paths, users)
+
+
+def users_now(operation: Operation, paths: Sequence[str]) -> dict[str, str]:
+    """The files that somebody uses, or may, read anew; and who.
+
+    :raises Ovm3Error: that cannot be read.
+    """
+    snapshot = read_estate(operation.estate)
+    usage = read_disk_usage(snapshot)
+    users = {path: why_used(usage, posixpath.basename(path)) for path in paths}
+    held = held_of(ask_holders(operation.estate, snapshot.hosts), paths)
+    return {path: why for path in paths if (why := users[path] or held.get(path))}
 
 
 def delete_files_by_module(

@@ -128,12 +128,7 @@ def delete_disk(
     :raises OperationIncomplete: whether it is deleted is unknown, or somebody has begun to use it
         meanwhile; names it.
     """
-    if not repository.is_clear:
-        raise PreconditionFailed(f"{what} was kept: {repository.error}")
-    users = find_users(snapshot, [(repository, path)])
-    users = users or wait_released(operation.estate, snapshot.hosts, [path])
-    if users:
-        raise PreconditionFailed(f"{what} was kept: {users[path]}")
+    require_unused(operation, snapshot, repository, path, what)
     if with_module(repository) is not None:
         failed: dict[str, Ovm3Error] = delete_unused(operation, [(repository, path)])
         if path in failed:
@@ -144,3 +139,20 @@ def delete_disk(
     if is_listed(list_whole(host, repository.id), path):  # another client may have been first
         delete_file(operation, system, repository, path)
         require_still_unused(operation, [path], what)
+
+
+def require_unused(
+    operation: Operation, snapshot: EstateSnapshot, repository: Repository, path: str, what: str
+) -> None:
+    """Whether it is certain that nobody uses a file.
+
+    :param snapshot: read right before.
+    :param what: how messages name it.
+    :raises PreconditionFailed: somebody uses it, or may.
+    """
+    if not repository.is_clear:
+        raise PreconditionFailed(f"{what} was kept: {repository.error}")
+    users = find_users(snapshot, [(repository, path)])
+    users = users or wait_released(operation.estate, snapshot.hosts, [path])
+    if users:
+        raise PreconditionFailed(f"{what} was kept: {users[path]}")

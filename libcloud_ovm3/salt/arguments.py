@@ -9,8 +9,8 @@ from typing import Any
 
 from libcloud_ovm3.agent.address import parse_flag
 from libcloud_ovm3.agent.call_kinds import parse_seconds
-from libcloud_ovm3.compute.habitual import parse_number, refuse_unsupported
 from libcloud_ovm3.errors import InvalidArgument
+from libcloud_ovm3.habitual import parse_number, refuse_unsupported
 
 
 def typed(

@@ -73,6 +73,7 @@ TAKEN: dict[str, tuple[str, Any, Any]] = {
                            ("public", "xenbr1")),
     "ex_watch_dhcp": ("yes", lambda d: d._estate.watches_dhcp, True),
     "ex_keys_repository": ("MyRepo", lambda d: d._estate.keys_repository, "MyRepo"),
+    "ex_containers_repository": ("MyRepo", lambda d: d._access.containers_repository, "MyRepo"),
 }  # fmt: skip
 # Argument -> (text, what the error says).
 REFUSED = {
@@ -104,6 +105,10 @@ REFUSED = {
     "ex_public_networks": ("a/b", "ex_public_networks 'a/b': expected the name of a bridge"),
     "ex_watch_dhcp": ("x", "ex_watch_dhcp 'x'"),
     "ex_keys_repository": ("a\nb", "ex_keys_repository 'a\\\\nb': expected the id or the alias"),
+    "ex_containers_repository": (
+        "a\nb",
+        "ex_containers_repository .*: expected the id",
+    ),
     "ex_estate": ("lab", "no estate 'lab' in .*: it has none"),
 }
 HABITUAL = ("api_name", "api_version", "backoff", "path", "project", "region", "retry_delay")

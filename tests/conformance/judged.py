@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 
-from libcloud_ovm3 import OVM3NodeDriver
+from libcloud_ovm3 import OVM3NodeDriver, OVM3StorageDriver
 
 TESTS = Path(__file__).parents[1]
 # Tests of the driver itself, each in this process.
-FOLDERS = ("compute", "conformance", "estate", "faults", "operations", "system")
+FOLDERS = ("compute", "conformance", "estate", "faults", "operations", "storage", "system")
 VARIABLE = "OVM3_WITHOUT"
 FAILING = ("pytest.raises(", "pytest.warns(")  # these fail by themselves
 
@@ -81,7 +81,9 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     """Without the method while the test itself runs; its fixtures have it."""
     method = json.loads(os.environ[VARIABLE])[item.nodeid.partition("[")[0]]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(OVM3NodeDriver, method, _does_nothing)
+        for driver in (OVM3NodeDriver, OVM3StorageDriver):
+            if hasattr(driver, method):
+                patch.setattr(driver, method, _does_nothing)
         return (yield)  # type: ignore[return-value]
 
 

@@ -1,4 +1,4 @@
-"""No public method of the driver is without a test, and each test is one."""
+"""No public method of a driver is without a test, and each test is one."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import sys
 
 import pytest
 
-from libcloud_ovm3 import OVM3NodeDriver
+from libcloud_ovm3 import OVM3NodeDriver, OVM3StorageDriver
 from tests.conformance import judged
 from tests.conformance.test_signatures import public
 
-METHODS = public(OVM3NodeDriver)
+METHODS = public(OVM3NodeDriver) | public(OVM3StorageDriver)
 AT_MOST = 6  # of its tests are tried, until one fails without the method
 
 

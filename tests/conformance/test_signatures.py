@@ -6,8 +6,9 @@ import inspect
 
 import pytest
 from libcloud.compute.base import NodeDriver
+from libcloud.storage.base import StorageDriver
 
-from libcloud_ovm3 import OVM3NodeDriver
+from libcloud_ovm3 import OVM3NodeDriver, OVM3StorageDriver
 
 # Methods of the base class that only raise; the last three work once the others do.
 BASE = {
@@ -20,6 +21,20 @@ BASE = {
     *("import_key_pair_from_string", "delete_key_pair"),
     *("import_key_pair_from_file", "deploy_node", "wait_until_running"),
 }
+STORAGE = {
+    *("iterate_containers", "list_containers", "get_container"),
+    *("create_container", "delete_container"),
+    *("iterate_container_objects", "list_container_objects", "get_object", "delete_object"),
+    *("upload_object", "upload_object_via_stream"),
+    *("download_object", "download_object_as_stream"),
+    *("download_object_range", "download_object_range_as_stream"),
+    *("enable_container_cdn", "enable_object_cdn"),
+    *("get_container_cdn_url", "get_object_cdn_url"),
+}
+DRIVERS = [(NodeDriver, OVM3NodeDriver, BASE), (StorageDriver, OVM3StorageDriver, STORAGE)]
+EACH = [
+    pytest.param(base, own, name, id=name) for base, own, names in DRIVERS for name in sorted(names)
+]
 # Besides ex_: by name only, as some of libcloud's other drivers have it.
 HABITUAL = {"create_node": {"networks"}}
 
@@ -36,21 +51,25 @@ def is_open(one: inspect.Parameter) -> bool:
     return one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD)
 
 
-def test_the_base_class_has_these_methods_and_ours_are_our_own() -> None:
-    assert public(NodeDriver) == BASE
-    inherited = {name for name in BASE if getattr(OVM3NodeDriver, name) is vars(NodeDriver)[name]}
+@pytest.mark.parametrize(("base", "own", "names"), DRIVERS)
+def test_the_base_class_has_these_methods_and_ours_are_our_own(
+    base: type, own: type, names: set[str]
+) -> None:
+    assert public(base) == names
+    inherited = {name for name in names if getattr(own, name) is vars(base)[name]}
     assert inherited == set()
 
 
-def test_all_other_methods_begin_with_ex() -> None:
-    assert all(name.startswith("ex_") for name in public(OVM3NodeDriver) - BASE)
+@pytest.mark.parametrize(("own", "names"), [one[1:] for one in DRIVERS])
+def test_all_other_methods_begin_with_ex(own: type, names: set[str]) -> None:
+    assert all(name.startswith("ex_") for name in public(own) - names)
 
 
-@pytest.mark.parametrize("name", sorted(BASE))
-def test_signatures_are_the_base_class_own(name: str) -> None:
+@pytest.mark.parametrize(("libclouds", "own", "name"), EACH)
+def test_signatures_are_the_base_class_own(libclouds: type, own: type, name: str) -> None:
     """The base's parameters come first: names, order, kinds and defaults. Ours come after them,
     can be left out, and begin with ex_; none is swallowed unseen."""
-    base, ours = parameters(NodeDriver, name), parameters(OVM3NodeDriver, name)
+    base, ours = parameters(libclouds, name), parameters(own, name)
     named = [one for one in base if not is_open(one)]
     said = [(one.name, one.kind, one.default) for one in ours[: len(named)]]
     assert said == [(one.name, one.kind, one.default) for one in named]

@@ -62,7 +62,7 @@ def test_every_key(file: Path) -> None:
         timeouts={"write": 7}, second_look=0, strict=True, read_only=False,
         ssh_port=2222, host_module=True, traffic_labels={"guest": "bond0"},
         default_network="guest:100", public_networks=["public"],
-        keys_repository="MyRepo", watch_dhcp=True,
+        keys_repository="MyRepo", watch_dhcp=True, containers_repository="MyRepo",
     )  # fmt: skip
     estate = find_estate("lab")
     assert estate.hosts == ("ovm-1", "ovm-2:8900")

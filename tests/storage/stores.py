@@ -1,0 +1,31 @@
+"""Storage drivers for simulators, and what their tests share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from libcloud_ovm3 import OVM3StorageDriver
+from libcloud_ovm3.simulator import Simulator
+from tests.support import clock_of, pins_of
+
+
+def storage_for(sim: Simulator, **options: Any) -> OVM3StorageDriver:
+    """A storage driver for the whole pool of a simulator, by its first host."""
+    first = sim.hosts[0]
+    defaults: dict[str, Any] = {
+        "host": first.address,
+        "port": first.port,
+        "ex_fingerprint": pins_of(sim),
+        "ex_clock": clock_of(sim),
+    }
+    return OVM3StorageDriver(sim.user, sim.password, **{**defaults, **options})
+
+
+def put(driver: OVM3StorageDriver, container: Any, name: str, content: bytes, **more: Any) -> Any:
+    """Upload bytes."""
+    return driver.upload_object_via_stream(iter([content]), container, name, **more)
+
+
+def get(driver: OVM3StorageDriver, container: str, name: str) -> bytes:
+    """The content of an object."""
+    return b"".join(driver.download_object_as_stream(driver.get_object(container, name)))
