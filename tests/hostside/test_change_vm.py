@@ -59,11 +59,11 @@ class Agent(object):
 
     def configure_vm(self, repository, directory, struct):
         assert (repository, directory) == (ID, DIRECTORY)
+        if struct.get('torn'):  # before the call is seen: then it may be killed
+            write(self.host, NEW[:3])
         calls = open(self.host.root + '/calls', 'a')
         calls.write('%s\n' % struct['name'])
         calls.close()
-        if struct.get('torn'):
-            write(self.host, NEW[:3])
         while struct.get('hangs') and not os.path.exists(self.host.root + '/go on'):
             time.sleep(0.01)
         if struct.get('faults'):
