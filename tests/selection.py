@@ -1,5 +1,5 @@
 """Which variants of a test ``make test`` takes; ``make test-tables`` takes the others, but for half
-of the longest failure tables and of one's variants, which ``make soak`` takes.
+of the longest failure tables and of two tables' variants, which ``make soak`` takes.
 
 Of each input one variant is taken (a personality, a dialect, with the module or without), always
 the same one, so that all of them are met by some test; of the failure tables one row of some, of
@@ -36,6 +36,7 @@ TABLES = (
     "test_object_failures.py",
     "test_power_failures.py",
     "test_record_address_failures.py",
+    "test_repository_failures.py",
     "test_same_key.py",
     "test_seed_failures.py",
     "test_snapshot_failures.py",
@@ -48,12 +49,17 @@ ROWS = 32  # of the failure tables, one row of so many
 LONGEST = (
     "test_image_failures.py",
     "test_network_failures.py",
+    "test_repository_failures.py",
     "test_snapshot_failures.py",
     "test_volume_failures.py",
 )
-# Of these the variants that no other way than ``make soak`` takes: the longest table in the other
+# Of these the variants that no other way than ``make soak`` takes: long tables in the other
 # dialect of each personality.
-IN_SOAK = {"test_network_failures.py": ({"plain", "3.2.1"}, {"awkward", "3.3.3"})}
+_OTHER_DIALECT = ({"plain", "3.2.1"}, {"awkward", "3.3.3"})
+IN_SOAK = {
+    "test_network_failures.py": _OTHER_DIALECT,
+    "test_repository_failures.py": _OTHER_DIALECT,
+}
 # Operations step by step, over a socket: of their tests ``make test`` takes a quarter.
 STEPS = (
     "test_attach.py",
@@ -77,6 +83,7 @@ STEPS = (
     "test_nic_sequences.py",
     "test_nics.py",
     "test_release_bridges.py",
+    "test_repositories.py",
     "test_revert.py",
     "test_right_machine.py",
     "test_same_macs.py",

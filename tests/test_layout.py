@@ -120,6 +120,7 @@ DOORS = {  # how many calls at least
     "operations/definition_door.py": 3,
     "operations/network_doors.py": 7,
     "operations/object_doors.py": 9,
+    "operations/repository_doors.py": 8,
 }
 # `ovm3 api call` calls what its user names; the doctor's recorder passes on what the doctor calls.
 CALL_ANY = {"cli/api.py", "diagnostics/collect.py"}

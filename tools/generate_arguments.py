@@ -63,6 +63,13 @@ COMMANDS = {
     "ex_update_network": "network update",
     "ex_delete_network": "network delete",
     "ex_set_bond_mode": "network set-bond-mode",
+    "ex_list_repositories": "repository list",
+    "ex_create_repository": "repository create",
+    "ex_attach_repository": "repository attach",
+    "ex_detach_repository": "repository detach",
+    "ex_rename_repository": "repository rename",
+    "ex_delete_repository": "repository delete",
+    "ex_refresh_repository": "repository refresh",
 }
 # Arguments whose options no message names. The others: libcloud_ovm3.cli.option_names.
 OPTIONS = {

@@ -32,6 +32,14 @@ from libcloud_ovm3.cli.network_changes import (
 from libcloud_ovm3.cli.options import reported
 from libcloud_ovm3.cli.report import report
 from libcloud_ovm3.cli.repository import repository
+from libcloud_ovm3.cli.repository_changes import (
+    attach_repository,
+    create_repository,
+    delete_repository,
+    detach_repository,
+    refresh_repository,
+    rename_repository,
+)
 from libcloud_ovm3.cli.size import size
 from libcloud_ovm3.cli.snapshot import snapshot
 from libcloud_ovm3.cli.vm import vm
@@ -87,6 +95,15 @@ for of_network in (
     *(show_control0, repair_control0, release_networks),
 ):
     network.add_command(of_network)
+for of_repository in (
+    create_repository,
+    attach_repository,
+    detach_repository,
+    rename_repository,
+    refresh_repository,
+    delete_repository,
+):
+    repository.add_command(of_repository)
 for command in (
     *(vm, volume, snapshot, network, image, repository, host, disk, size, key),
     *(estate, doctor, inventory, report, api, completion),

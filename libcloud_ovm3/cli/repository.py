@@ -1,4 +1,7 @@
-"""``ovm3 repository``: how full the repositories are, and which hosts have mounted them."""
+"""``ovm3 repository``: how full the repositories are, and which hosts have mounted them.
+
+The commands that change something are in :mod:`.repository_changes`.
+"""
 
 from __future__ import annotations
 
@@ -11,20 +14,22 @@ from libcloud_ovm3.cli.byte_sizes import short_size
 from libcloud_ovm3.cli.examples import examples
 from libcloud_ovm3.cli.formats import Column, Record, output_option, show_record, show_records
 from libcloud_ovm3.cli.option_names import with_option_names
-from libcloud_ovm3.cli.options import driver_options, make_estate, reported
+from libcloud_ovm3.cli.options import driver_options, make_driver, reported
 from libcloud_ovm3.cli.output import tell
 from libcloud_ovm3.cli.sections import NounGroup
-from libcloud_ovm3.diagnostics.repository_space import (
-    RepositorySpace,
-    SpaceList,
-    read_repository_spaces,
-)
+from libcloud_ovm3.compute.convert_repositories import to_repository
+from libcloud_ovm3.compute.records import repository_record
+from libcloud_ovm3.compute.repository_types import OVM3Repository
+from libcloud_ovm3.estate.repository_space import read_repository_spaces
 from libcloud_ovm3.report.figures import percent_text
 
 
 @click.group(cls=NounGroup, epilog=examples("ovm3 repository list"))
 def repository() -> None:
-    """List and show repositories, and how full they are."""
+    """List, show, make, attach, detach, rename and delete repositories.
+
+    A repository is an NFS export, or a LUN, that holds VMs, virtual disks, templates and ISOs.
+    """
 
 
 @repository.command("list", epilog=examples("ovm3 repository list", "ovm3 repository list -o json"))
@@ -37,9 +42,8 @@ def list_repositories(form: str, **options: Any) -> None:
     it is known where a host has the host module.
     """
     with reported(is_read=True):
-        found = _read(**options)
-        records = [repository_record(one) for one in found.repositories]
-        show_records(form, records, _COLUMNS, "no repositories")
+        found = make_driver(**options).ex_list_repositories()
+        show_records(form, map(_record, found), _COLUMNS, "no repositories")
 
 
 @repository.command(epilog=examples("ovm3 repository show MyRepo"))
@@ -49,40 +53,20 @@ def list_repositories(form: str, **options: Any) -> None:
 def show(name: str, form: str, **options: Any) -> None:
     """Show a repository."""
     with reported(is_read=True):
-        record = repository_record(_read(**options).called(name))
+        driver = make_driver(**options)
+        found = read_repository_spaces(driver._estate)
+        for error in found.errors:
+            tell(f"warning: {with_option_names(error)}")
+        record = _record(to_repository(found.called(name), driver))
         show_record(form, record, _lines(record))
 
 
-def _read(**options: Any) -> SpaceList:
-    found = read_repository_spaces(make_estate(**options))
-    for error in found.errors:
-        tell(f"warning: {with_option_names(error)}")
-    return found
-
-
-def repository_record(one: RepositorySpace) -> dict[str, Any]:
+def _record(repository: OVM3Repository) -> dict[str, Any]:
     """Return what is known of a repository, with stable keys; None: not known."""
-    record, space = one.repository.record, one.space
-    is_known = space.size_bytes is not None and space.free_bytes is not None
-    unknown = space.reason or (None if space.error is None else str(space.error))
-    return {
-        "id": one.repository.id,
-        "name": record.alias or None,
-        "file_system": record.fs_type or None,
-        "location": record.fs_location or None,
-        "owner": record.manager_uuid,
-        "mounted_on": list(one.mounted_on),
-        "not_mounted_on": list(one.not_mounted_on),
-        "size_bytes": space.size_bytes,
-        "free_bytes": space.free_bytes,
-        "used_bytes": (space.size_bytes or 0) - (space.free_bytes or 0) if is_known else None,
-        "space_unknown": None if is_known else unknown and with_option_names(unknown),
-        "disks": one.disks,
-        "snapshots": one.snapshots,
-        "disk_bytes": one.disk_bytes,
-        "growth_bytes": one.growth_bytes,
-        "error": one.repository.error and with_option_names(one.repository.error),
-    }
+    record = repository_record(repository)
+    for key in ("space_unknown", "error"):
+        record[key] = record[key] and with_option_names(record[key])
+    return record
 
 
 def _size(key: str) -> Any:
@@ -110,6 +94,7 @@ def _lines(one: Record) -> Iterator[tuple[str, object]]:
     yield "repository", one["name"]
     yield "id", one["id"]
     yield "problem", one["error"]
+    yield "overlaps", "; ".join(one["overlaps"])
     yield "location", f"{one['file_system'] or 'unknown file system'} {one['location'] or '?'}"
     yield "owner", one["owner"] or "none"
     yield "mounted on", ", ".join(one["mounted_on"]) or "none"

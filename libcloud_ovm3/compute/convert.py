@@ -55,6 +55,14 @@ def object_id(what: object) -> str:
     return str(getattr(what, "id", what))
 
 
+def object_ids(location: Sequence[Any] | Any | None) -> list[str] | None:
+    """The ids of hosts that a user names, one or several; None: all hosts."""
+    if location is None:
+        return None
+    several = [location] if isinstance(location, str) or hasattr(location, "id") else [*location]
+    return [object_id(one) for one in several]
+
+
 def to_sizes(driver: NodeDriver) -> list[NodeSize]:
     """The built-in sizes. ``extra``: ``cpus``."""
     return [_size(driver, *row) for row in _SIZES]

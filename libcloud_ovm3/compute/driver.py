@@ -13,6 +13,7 @@ from libcloud_ovm3.compute.networks import Networks
 from libcloud_ovm3.compute.nics import Nics
 from libcloud_ovm3.compute.nodes import Nodes
 from libcloud_ovm3.compute.orphans import Orphans
+from libcloud_ovm3.compute.repositories import Repositories
 from libcloud_ovm3.compute.sizes import Sizes
 from libcloud_ovm3.compute.snapshots import Snapshots
 from libcloud_ovm3.compute.volumes import Volumes
@@ -30,6 +31,7 @@ class OVM3NodeDriver(
     NetworkChanges,
     ControlNetworks,
     Nics,
+    Repositories,
     Orphans,
     KeyPairs,
     Metadata,

@@ -8,11 +8,9 @@ from libcloud.compute.base import NodeLocation
 
 from libcloud_ovm3 import operations
 from libcloud_ovm3.compute.base import OVM3Base
-from libcloud_ovm3.compute.convert import object_id
+from libcloud_ovm3.compute.convert import object_ids
 from libcloud_ovm3.compute.convert_networks import to_changed
 from libcloud_ovm3.compute.network_types import OVM3Network
-
-Locations = Sequence[NodeLocation | str] | NodeLocation | str | None
 
 
 class NetworkChanges(OVM3Base):
@@ -67,7 +65,14 @@ class NetworkChanges(OVM3Base):
         """
         with self._warned() as notices:
             networks, changes = operations.create_network.create_network(
-                self._estate, name, ex_vlan, ex_label, ex_parent, _ids(location), ex_force, notices
+                self._estate,
+                name,
+                ex_vlan,
+                ex_label,
+                ex_parent,
+                object_ids(location),
+                ex_force,
+                notices,
             )
         return to_changed(networks, name, changes, self)
 
@@ -114,7 +119,7 @@ class NetworkChanges(OVM3Base):
         """
         with self._warned() as notices:
             networks, name, changes = operations.update_network.update_network(
-                self._estate, network, ex_mtu, ex_address, _ids(location), ex_force, notices
+                self._estate, network, ex_mtu, ex_address, object_ids(location), ex_force, notices
             )
         return to_changed(networks, name, changes, self)
 
@@ -148,7 +153,7 @@ class NetworkChanges(OVM3Base):
         """
         with self._warned() as notices:
             operations.delete_network.delete_network(
-                self._estate, network, _ids(location), ex_force, notices
+                self._estate, network, object_ids(location), ex_force, notices
             )
         return True
 
@@ -186,14 +191,6 @@ class NetworkChanges(OVM3Base):
         """
         with self._warned() as notices:
             operations.bond_mode.set_bond_mode(
-                self._estate, bond, mode, _ids(location), ex_force, notices
+                self._estate, bond, mode, object_ids(location), ex_force, notices
             )
         return True
-
-
-def _ids(location: Locations) -> list[str] | None:
-    """The ids of hosts; None: all hosts."""
-    if location is None:
-        return None
-    several = [location] if isinstance(location, str) or hasattr(location, "id") else [*location]
-    return [object_id(one) for one in several]

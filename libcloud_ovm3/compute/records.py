@@ -22,6 +22,7 @@ from libcloud.compute.base import (
 )
 
 from libcloud_ovm3.compute.network_types import OVM3Network, OVM3NetworkDevice, OVM3Nic
+from libcloud_ovm3.compute.repository_types import OVM3Repository
 
 # Of extra; known of a VM that is defined once, in a vm.cfg that can be read.
 _DEFINED = (
@@ -162,6 +163,11 @@ def network_fields(name: str, extra: Mapping[str, Any]) -> dict[str, Any]:
 def network_device_record(device: OVM3NetworkDevice) -> dict[str, Any]:
     """Return what is known of a NIC, bond or VLAN device."""
     return {"id": device.id, "name": device.name, "kind": device.kind, **device.extra}
+
+
+def repository_record(repository: OVM3Repository) -> dict[str, Any]:
+    """Return what is known of a repository."""
+    return {"id": repository.id, "name": repository.name, **repository.extra}
 
 
 def nic_record(nic: OVM3Nic) -> dict[str, Any]:

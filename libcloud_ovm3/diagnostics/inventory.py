@@ -393,7 +393,7 @@ def _disk(disk: DiskEntry) -> DiskInfo:
 
 def name_of(view: HostView) -> str:
     """Return the name of a host for lists."""
-    return view.server.hostname or view.address.host
+    return view.name
 
 
 def has_ha(definition: Definition) -> bool | None:

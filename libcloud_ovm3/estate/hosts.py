@@ -118,9 +118,14 @@ class HostView:
         return self.server.uuid or str(self.address)
 
     @property
+    def name(self) -> str:
+        """How lists name it."""
+        return self.server.hostname or self.address.host
+
+    @property
     def label(self) -> str:
         """How messages name it."""
-        return f"{self.server.hostname or self.address.host} ({self.address})"
+        return f"{self.name} ({self.address})"
 
     @property
     def errors(self) -> tuple[str, ...]:

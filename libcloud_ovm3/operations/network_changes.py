@@ -19,14 +19,14 @@ from libcloud_ovm3.errors import (
     PreconditionFailed,
 )
 from libcloud_ovm3.estate.host_network import HostNetwork
-from libcloud_ovm3.estate.hosts import HostView, describe, map_hosts
+from libcloud_ovm3.estate.hosts import HostView, map_hosts
 from libcloud_ovm3.estate.networks import NetworkList, read_network
 from libcloud_ovm3.operations import network_doors
 from libcloud_ovm3.operations.consent import MANAGEMENT, Cuts
 from libcloud_ovm3.operations.guarded_change import change_guarded
 from libcloud_ovm3.operations.network_doors import VLAN_BRIDGE, NetworkCall
 from libcloud_ovm3.operations.operation import Operation
-from libcloud_ovm3.operations.placement import is_host, require_host
+from libcloud_ovm3.operations.placement import NAME_OTHERS, chosen_views
 from libcloud_ovm3.operations.presence import POLL
 from libcloud_ovm3.operations.vlan_support import obstacles, unknown_mode
 from libcloud_ovm3.progress import waiting
@@ -84,7 +84,7 @@ class NetworkChange:
 def chosen_hosts(
     networks: NetworkList,
     host_ids: Sequence[str] | None,
-    but: str = "to leave them out, name the others (location)",
+    but: str = NAME_OTHERS,
 ) -> list[HostNetwork]:
     """The hosts that a change is for, all of which could be read.
 
@@ -95,18 +95,9 @@ def chosen_hosts(
     :raises PreconditionFailed: of all hosts, one could not be read.
     """
     snapshot = networks.estate
-    if host_ids is None:
-        unknown = [one.members_error for one in snapshot.hosts if one.members_error]
-        if snapshot.unreachable or unknown:
-            reasons = describe(snapshot.unreachable) or "; ".join(map(str, unknown))
-            raise PreconditionFailed(
-                f"nothing was changed, as not all hosts can be: {reasons}; {but}"
-            )
-        found = list(networks.hosts)
-    else:
-        for host_id in host_ids:
-            require_host(snapshot.hosts, snapshot.unreachable, host_id)
-        found = [one for one in networks.hosts if any(is_host(one.host, name) for name in host_ids)]
+    chosen = chosen_views(snapshot.hosts, snapshot.unreachable, host_ids, but)
+    addresses = {host.address for host in chosen}
+    found = [one for one in networks.hosts if one.host.address in addresses]
     for one in found:
         if one.error:
             raise PreconditionFailed(

@@ -25,6 +25,8 @@ from libcloud_ovm3.operations.vlan_support import why_lacking
 if TYPE_CHECKING:
     from libcloud_ovm3.agent.documents import Hardware
 
+NAME_OTHERS = "to leave them out, name the others (location)"
+
 _TRIES = 1000  # for an id that prefers a certain host; as many as there are hosts are usual
 
 
@@ -62,6 +64,31 @@ def require_host(
         )
     known = ", ".join(host.label for host in hosts)
     raise HostNotFound(f"no host {host_id!r} in the estate; its hosts are: {known}")
+
+
+def chosen_views(
+    hosts: Sequence[HostView],
+    unreachable: Sequence[UnreachableHost],
+    host_ids: Sequence[str] | None,
+    but: str = NAME_OTHERS,
+) -> list[HostView]:
+    """The hosts that a change is for.
+
+    :param host_ids: their uuids, addresses or names; None: all hosts of the estate.
+    :param but: what the error says of hosts that are unreachable.
+    :raises HostNotFound: there is no such host.
+    :raises SearchIncomplete: it is unreachable, or may be a host that is.
+    :raises PreconditionFailed: of all hosts, one could not be read.
+    """
+    if host_ids is not None:
+        for host_id in host_ids:
+            require_host(hosts, unreachable, host_id)
+        return [one for one in hosts if any(is_host(one, name) for name in host_ids)]
+    unknown = [one.members_error for one in hosts if one.members_error]
+    if unreachable or unknown:
+        reasons = describe(unreachable) or "; ".join(map(str, unknown))
+        raise PreconditionFailed(f"nothing was changed, as not all hosts can be: {reasons}; {but}")
+    return list(hosts)
 
 
 def choose_host(

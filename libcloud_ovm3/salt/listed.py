@@ -16,10 +16,12 @@ from libcloud_ovm3.compute.records import (
     network_device_record,
     network_record,
     nic_record,
+    repository_record,
     snapshot_record,
     vm_record,
     volume_record,
 )
+from libcloud_ovm3.compute.repository_types import OVM3Repository
 from libcloud_ovm3.errors import InvalidArgument
 
 Record = dict[str, Any]
@@ -64,6 +66,7 @@ _RECORDS: tuple[tuple[type, Callable[[Any], Record]], ...] = (
     (OVM3Network, network_record),
     (OVM3NetworkDevice, network_device_record),
     (OVM3Nic, nic_record),
+    (OVM3Repository, repository_record),
 )
 
 

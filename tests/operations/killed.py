@@ -25,6 +25,7 @@ _PRELOAD = [
     "tests.operations.killed",
     "tests.operations.networking",
     "tests.operations.seeding",
+    "tests.operations.sharing",
     "tests.operations.storing",
 ]
 

@@ -59,6 +59,7 @@ _TERMS = (
     (r"ex_set_metadata", "`ovm3 vm set-metadata`"),
     (r"ex_(?:at|de)tach_nic\([^()]*\) \((ovm3 vm [^()]*)\)", r"`\1`"),
     (r"ex_(attach|detach|update)_nic", r"`ovm3 vm \1-nic`"),
+    (r"ex_(attach|create|delete|detach)_repository", r"`ovm3 repository \1`"),
     (r"ex_create_network", "`ovm3 network create`"),
     (r"ex_update_network", "`ovm3 network update`"),
     (r"ex_delete_network", "`ovm3 network delete`"),

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from libcloud_ovm3.agent.identifiers import undashed
-from libcloud_ovm3.diagnostics.inventory import name_of
 from libcloud_ovm3.errors import AmbiguousName, PreconditionFailed, SearchIncomplete
 from libcloud_ovm3.estate.disk_files import DiskFile, list_disk_files, read_sizes
 from libcloud_ovm3.estate.disk_names import parse_file_name
 from libcloud_ovm3.estate.hosts import read_hosts
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.repositories import Repository, read_repositories, with_module
+from libcloud_ovm3.estate.shares import overlaps_among
 from libcloud_ovm3.estate.space import Space, read_spaces
 
 
@@ -25,6 +25,7 @@ class RepositorySpace:
     :ivar disk_bytes: the sum of their sizes, as VMs see them.
     :ivar growth_bytes: how much more space they take once they are written to completely.
         Snapshots, which nobody writes to, are in neither.
+    :ivar overlaps: exports of other repositories that its own lies in, or contains, in words.
     """
 
     repository: Repository
@@ -34,11 +35,12 @@ class RepositorySpace:
     snapshots: int | None = None
     disk_bytes: int | None = None
     growth_bytes: int | None = None
+    overlaps: tuple[str, ...] = ()
 
     @property
     def mounted_on(self) -> tuple[str, ...]:
         """The names of the hosts that have mounted it."""
-        return tuple(name_of(view) for view in self.repository.mounted_on)
+        return tuple(view.name for view in self.repository.mounted_on)
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,7 @@ def read_repository_spaces(estate: Estate) -> SpaceList:
     # Without the module that would be one call per disk.
     measurable = [one for one in listed if with_module(one.repository) is not None]
     sized, more = read_sizes(measurable)
+    overlaps = overlaps_among(repositories)
     errors = [str(one.reason) for one in unreachable]
     errors += [error for view in hosts for error in view.errors]
     errors += [error for one in repositories for error in one.errors]
@@ -96,14 +99,15 @@ def read_repository_spaces(estate: Estate) -> SpaceList:
     found = []
     for repository, space in zip(repositories, spaces, strict=True):
         unmounted = tuple(
-            name_of(view)
+            view.name
             for view in hosts
             if view not in repository.mounted_on
             and any(record.key == repository.key for record in view.repositories)
         )
         files = [one for one in listed if one.repository is repository]
         sizes = [one for one in sized if one.repository is repository]
-        found.append(_combined(repository, space, unmounted, files, sizes))
+        one = _combined(repository, space, unmounted, files, sizes)
+        found.append(replace(one, overlaps=tuple(overlaps.get(repository.key, ()))))
     found.sort(key=lambda one: (one.repository.record.alias, one.repository.id))
     return SpaceList(tuple(found), tuple(dict.fromkeys(errors + more)))
 
