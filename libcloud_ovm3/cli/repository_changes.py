@@ -124,7 +124,8 @@ def delete_repository(repository: str, erase: bool, confirm: str | None, **optio
     """
     with reported():
         make_driver(**options).ex_delete_repository(repository, ex_erase=erase, ex_confirm=confirm)
-        show(f"{repository} was {'erased' if erase else 'deleted'}")
+        what = "erased" if erase else "deleted from the hosts; its content was left on its share"
+        show(f"{repository} was {what}")
 
 
 def _show_changes(repository: OVM3Repository) -> None:

@@ -130,10 +130,9 @@ class Repositories(OVM3Base):
         :return: True: none of these hosts has it.
         :rtype: ``bool``
         """
-        with self._warned() as notices:
-            operations.detach_repository.detach_repository(
-                self._estate, object_id(repository), object_ids(location), notices
-            )
+        operations.detach_repository.detach_repository(
+            self._estate, object_id(repository), object_ids(location)
+        )
         return True
 
     def ex_rename_repository(self, repository: OVM3Repository | str, name: str) -> OVM3Repository:
@@ -191,10 +190,9 @@ class Repositories(OVM3Base):
         :rtype: ``bool``
         """
         erase = parse_flag(ex_erase, "ex_erase")
-        with self._warned() as notices:
-            operations.delete_repository.delete_repository(
-                self._estate, object_id(repository), erase, ex_confirm, notices
-            )
+        operations.delete_repository.delete_repository(
+            self._estate, object_id(repository), erase, ex_confirm
+        )
         return True
 
     def ex_refresh_repository(

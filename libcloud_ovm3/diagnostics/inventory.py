@@ -8,7 +8,7 @@ sections can be joined: VMs and pools dashed; hosts, repositories and Managers 3
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -34,6 +34,7 @@ from libcloud_ovm3.estate.hosts import (
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.network_facts import device_entries, network_entries
 from libcloud_ovm3.estate.repositories import Repository
+from libcloud_ovm3.estate.shares import overlaps_among
 from libcloud_ovm3.estate.vms import VM, LiveDomain
 
 FORMAT = 1  # of as_json; the number changes when a key changes or is removed
@@ -96,6 +97,7 @@ class RepositoryEntry:
     :ivar not_mounted_on: names of the hosts that know it but have not mounted it.
     :ivar not_mounted_on_ids: their ids, in the same order.
     :ivar vms: the number of directories with a vm.cfg. None, also for the other numbers: not known.
+    :ivar overlaps: exports that lie in each other, in words.
     """
 
     id: str
@@ -111,6 +113,7 @@ class RepositoryEntry:
     disks: int | None
     templates: int | None
     isos: int | None
+    overlaps: tuple[str, ...]
     error: str | None
 
 
@@ -258,10 +261,14 @@ def build_inventory(data: InventoryData) -> Inventory:
     networks = network_entries(data.networks)
     vlans = {one["name"]: one["vlan"] for one in networks}
     volumes, snapshots = volume_entries(snapshot)
+    overlaps = overlaps_among(snapshot.repositories)
     return Inventory(
         hosts=tuple(hosts),
         pools=tuple(pools.values()),
-        repositories=tuple(_repository(one, snapshot.hosts) for one in snapshot.repositories),
+        repositories=tuple(
+            _repository(one, snapshot.hosts, overlaps.get(one.key, ()))
+            for one in snapshot.repositories
+        ),
         vms=tuple(_vm(vm, vlans) for vm in snapshot.vms.values()),
         errors=tuple(errors),
         volumes=volumes,
@@ -305,7 +312,9 @@ def _unreachable(one: UnreachableHost) -> HostEntry:
     return HostEntry(name=one.address, address=one.address, status=one.kind, error=str(one.reason))
 
 
-def _repository(one: Repository, views: tuple[HostView, ...]) -> RepositoryEntry:
+def _repository(
+    one: Repository, views: tuple[HostView, ...], overlaps: Sequence[str]
+) -> RepositoryEntry:
     content, record = one.content, one.record
     knowing = [view for view in views if any(r.key == one.key for r in view.repositories)]
     mounted = {view.address for view in one.mounted_on}
@@ -325,6 +334,7 @@ def _repository(one: Repository, views: tuple[HostView, ...]) -> RepositoryEntry
         disks=len(content.virtual_disks) if content else None,
         templates=len(content.templates) if content else None,
         isos=len(content.isos) if content else None,
+        overlaps=tuple(overlaps),
         error=one.error,
     )
 

@@ -15,6 +15,7 @@ from libcloud_ovm3.diagnostics.finding import Finding
 from libcloud_ovm3.diagnostics.inventory import name_of
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.repositories import Repository
+from libcloud_ovm3.estate.shares import overlaps_among
 from libcloud_ovm3.estate.vms import EstateSnapshot
 
 
@@ -29,7 +30,16 @@ def check_repositories(snapshot: EstateSnapshot, host: HostView) -> Iterator[Fin
             "repository",
             "no host reports a repository",
             "there is no storage for VMs, disks and templates",
-            "`ovm3 api show create_repository`, `ovm3 api show add_repository`",
+            "`ovm3 repository create`, `ovm3 repository attach`",
+        )
+    overlaps = overlaps_among(snapshot.repositories).values()
+    for text in dict.fromkeys(text for several in overlaps for text in several):
+        yield Finding(
+            "warning",
+            "repository",
+            f"exports of repositories overlap: {text}",
+            "erasing one of them erases a part of the other, and its files are in both",
+            "give each repository an export of its own",
         )
     for repository in snapshot.repositories:
         if repository.is_clear:

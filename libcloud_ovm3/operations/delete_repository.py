@@ -50,14 +50,13 @@ _OURS = ".libcloud-ovm3/containers"  # what programs have stored in it
 
 
 def delete_repository(
-    estate: Estate, repository: str, erase: bool, confirm: str | None, notices: list[str]
+    estate: Estate, repository: str, erase: bool, confirm: str | None
 ) -> list[RepositoryChange]:
     """Delete a repository that has nothing of a VM.
 
     :param repository: its id, its name, or its export.
     :param erase: whether to erase its content, too.
     :param confirm: its id, once more, to erase.
-    :param notices: gets notices for the user.
     :return: what was changed.
     :raises InvalidArgument: it is to be erased, and ``confirm`` is not its id.
     :raises PreconditionFailed: there is none, something of a VM is in it, or may be, or something
@@ -84,11 +83,6 @@ def delete_repository(
         steps.on_each(operation, others, partial(detach_from, operation, found), done)
         if last is not None:
             steps.on_each(operation, [last], partial(_erase, operation, found), done)
-    if not erase:
-        notices.append(
-            f"{label_of(found)} is deleted from the hosts; its content is left at "
-            f"{found.record.fs_location}, and ex_attach_repository takes it over again"
-        )
     return done
 
 

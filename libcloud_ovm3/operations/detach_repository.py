@@ -24,13 +24,12 @@ from libcloud_ovm3.progress import waiting
 
 
 def detach_repository(
-    estate: Estate, repository: str, host_ids: Sequence[str] | None, notices: list[str]
+    estate: Estate, repository: str, host_ids: Sequence[str] | None
 ) -> list[RepositoryChange]:
     """Detach a repository from the hosts that have it.
 
     :param repository: its id, its name, or its export.
     :param host_ids: of the hosts; None: all hosts of the estate.
-    :param notices: gets notices for the user.
     :return: what was changed.
     :raises PreconditionFailed: there is none, or something uses it on one of these hosts, or may;
         nothing was changed.
@@ -46,13 +45,6 @@ def detach_repository(
     done: list[RepositoryChange] = []
     with waiting(f"detaching {label_of(found)}"):
         steps.on_each(operation, own, partial(detach_from, operation, found), done)
-    knowing = [h for h in snapshot.hosts if any(one.key == found.key for one in h.repositories)]
-    if done and len(own) == len(knowing):
-        notices.append(
-            f"{label_of(found)} is on no host that responds any more; its content is left at "
-            f"{found.record.fs_location}: ex_attach_repository({found.record.fs_location!r}) "
-            f"attaches it again"
-        )
     return done
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ from libcloud_ovm3.errors import Ovm3Error
 from libcloud_ovm3.estates_file.changing import add_estate
 from libcloud_ovm3.installer import Result, State
 from libcloud_ovm3.simulator import Simulator
+from libcloud_ovm3.simulator.agent import ownership, repositories
 from tests.cli.running import address, on
 from tests.operations.test_ssh_keys import ED25519 as KEY
 from tests.support import clock_of, driver_for, pins_of, simulate
@@ -72,6 +74,19 @@ def no_ssh(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(installer, name, lambda *_, **__: result)
 
 
+def prepare_repositories(sim: Simulator) -> None:
+    """Two exports, one with the repository of a Manager that is gone; MyRepo without anything."""
+    for name in ("old", "second"):
+        (sim.root / "exports" / "filer" / "export" / name).mkdir(parents=True)
+    old = sim.root / "exports" / "filer" / "export" / "old"
+    repositories.make(old, "0004fb0000030000" + "b" * 16, "Old", ownership.owner(sim.hosts[0]))
+    for host in sim.hosts:
+        host.domains.clear()
+    for folder in ("VirtualMachines", "VirtualDisks"):
+        shutil.rmtree(sim.repository_path / folder)
+        (sim.repository_path / folder).mkdir()
+
+
 def prepare(sim: Simulator, line: str) -> dict[str, str]:
     """Make what an example names; what to put in the place of its placeholders."""
     driver, where = driver_for(sim), [address(sim, index) for index in range(len(sim.hosts))]
@@ -86,6 +101,8 @@ def prepare(sim: Simulator, line: str) -> dict[str, str]:
         prepare_keys(sim, line.split())
     if line.startswith(("ovm3 network update", "ovm3 network delete")):
         driver.ex_create_network(line.split()[3], ex_parent="eth1")
+    if line.startswith("ovm3 repository "):
+        prepare_repositories(sim)
     if line.startswith("ovm3 network control0"):  # else its status says that it is wrong
         driver.ex_repair_control0("ovm-1")
     if line.startswith("ovm3 network release"):  # a VM that is not there any more needed it

@@ -64,6 +64,12 @@ def resume_what_runs(driver: Any, node: Any) -> None:
         driver.ex_resume_node(node)
 
 
+def while_in_use(action: Callable[[str], Any]) -> None:
+    """A repository with nodes, which stays."""
+    with pytest.raises(PreconditionFailed, match="was left as it is"):
+        action("MyRepo")
+
+
 METHODS: dict[str, Callable[[Any, Any], Any]] = {
     "list_sizes": lambda driver, node: driver.list_sizes(),
     "list_locations": lambda driver, node: driver.list_locations(),
@@ -125,6 +131,13 @@ METHODS: dict[str, Callable[[Any, Any], Any]] = {
         "copy",
         ex_repository=node.extra["repository_id"],
     ),
+    "ex_list_repositories": lambda driver, node: driver.ex_list_repositories(),
+    "ex_create_repository": lambda driver, node: driver.ex_create_repository("filer:/new", "New"),
+    "ex_attach_repository": lambda driver, node: driver.ex_attach_repository("MyRepo"),
+    "ex_detach_repository": lambda driver, node: while_in_use(driver.ex_detach_repository),
+    "ex_rename_repository": lambda driver, node: driver.ex_rename_repository("MyRepo", "MyRepo"),
+    "ex_delete_repository": lambda driver, node: while_in_use(driver.ex_delete_repository),
+    "ex_refresh_repository": lambda driver, node: driver.ex_refresh_repository("MyRepo"),
     "ex_resume_node": resume_what_runs,
     "ex_set_metadata": lambda driver, node: with_keys(driver.ex_set_metadata, node, {"a": "b"}),
     "list_key_pairs": lambda driver, node: with_keys(driver.list_key_pairs),
@@ -266,6 +279,10 @@ def prepare(method: str, driver: Any, node: Any, sim: Simulator) -> None:
         Path(driver.key_file).write_text(ED25519)
         keys = driver_for(sim, ex_keys_repository=sim.repository_id)
         with_keys(keys.import_key_pair_from_string, "key", ED25519)
+    if method == "ex_create_repository":
+        (sim.root / "exports" / "filer" / "new").mkdir(parents=True)
+    if method == "ex_refresh_repository":
+        driver.ex_refresh_repository("MyRepo")
     if method == "ex_repair_control0":
         quietly(driver.ex_repair_control0, node.extra["host_id"])
     if method.endswith("_nic"):

@@ -46,6 +46,8 @@ class Subjects:
     :ivar network, nic: a network; a card of the running node.
     :ivar paused: a node that an interrupted snapshot has left paused (with the module).
     :ivar aside: what is set aside (with the module).
+    :ivar export: an empty export.
+    :ivar repository, unmounted: one that one host has; one that a host has not mounted.
     :ivar host: one whose control0 has lost its address.
     """
 
@@ -80,6 +82,11 @@ class Subjects:
             driver_for(sim, ex_keys_repository="MyRepo").import_key_pair_from_string("key", KEY)
         self.key_file = f"{sim.root}/key.pub"
         Path(self.key_file).write_text(KEY)
+        self.export = "filer:/export/new"
+        (sim.root / "exports" / "filer" / "export" / "new").mkdir(parents=True)
+        self.repository = sim.add_repository("Second", hosts=[0])
+        self.unmounted = sim.add_repository("Third")
+        sim.hosts[1].mounts.pop(f"/OVS/Repositories/{self.unmounted}")
         self.host = sim.hosts[1].address
         sim.hosts[1].records["network"]["addresses"].pop("control0")
         sim.wait(61)  # old enough for a reboot
@@ -128,6 +135,12 @@ CHANGES: dict[str, Change] = {
         has.running, has.nic, ex_mac="00:21:f6:00:00:01"
     ),
     "ex_repair_control0": lambda driver, has: driver.ex_repair_control0(has.host),
+    "ex_create_repository": lambda driver, has: driver.ex_create_repository(has.export, "New"),
+    "ex_attach_repository": lambda driver, has: driver.ex_attach_repository(has.repository),
+    "ex_detach_repository": lambda driver, has: driver.ex_detach_repository(has.repository),
+    "ex_rename_repository": lambda driver, has: driver.ex_rename_repository(has.repository, "x"),
+    "ex_delete_repository": lambda driver, has: driver.ex_delete_repository(has.repository),
+    "ex_refresh_repository": lambda driver, has: driver.ex_refresh_repository(has.unmounted),
     "create_image": lambda driver, has: driver.create_image(has.stopped, "x"),
     "delete_image": lambda driver, has: driver.delete_image(has.image),
     "copy_image": lambda driver, has: driver.copy_image(

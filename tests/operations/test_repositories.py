@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from libcloud_ovm3.diagnostics.inventory import take_inventory
+from libcloud_ovm3.diagnostics.repository_checks import check_repositories
 from libcloud_ovm3.errors import (
     AgentFault,
     AmbiguousName,
@@ -22,6 +24,7 @@ from libcloud_ovm3.errors import (
     PreconditionFailed,
     SearchIncomplete,
 )
+from libcloud_ovm3.estate.vms import read_estate
 from libcloud_ovm3.simulator import Simulator
 from libcloud_ovm3.simulator.agent import repositories
 from tests.operations.failures import WRITES, misbehave, steps_of
@@ -110,8 +113,8 @@ def test_a_repository_from_its_making_to_its_end(sim: Simulator) -> None:
     size, free, used = (fresh.extra[f"{key}_bytes"] for key in ("size", "free", "used"))
     assert size == free + used
     assert fresh.extra["used_percent"] == round(100 * used / size, 1)
-    with pytest.warns(Ovm3Warning, match=f"its content is left at {NEW}"):
-        assert driver.ex_delete_repository(made) is True
+    assert driver.ex_delete_repository(made) is True
+    assert (export(sim, NEW) / ".ovsrepo").exists()
     assert "N\u00e9w 2" not in mounted(driver)
     assert not [one for host in sim.hosts for one in host.mounts if NEW in host.mounts[one].device]
     with pytest.raises(PreconditionFailed, match=f"there is no repository '{made.id}'"):
@@ -173,6 +176,13 @@ def test_overlapping_exports(sim: Simulator) -> None:
     with pytest.raises(Ovm3Error, match=r"filer:/export, of .* contains filer:/export/repo10, of"):
         driver.ex_list_repositories(ex_strict=True)
     assert [len(found[name]) for name in ("Old", "One", "Ten", "MyRepo")] == [2, 1, 1, 0]
+    entries = take_inventory(driver._estate).repositories
+    assert {one.alias: list(one.overlaps) for one in entries} == found
+    snapshot = read_estate(driver._estate)
+    findings = list(check_repositories(snapshot, snapshot.hosts[0]))
+    assert [one.found for one in findings if "overlap" in one.found] == [
+        f"exports of repositories overlap: {text}" for text in found["Old"]
+    ]
 
 
 # ------------------------------------------------------------------ hosts
