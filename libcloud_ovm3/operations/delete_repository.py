@@ -46,7 +46,8 @@ _OWN = frozenset(
     "Assemblies ISOs Templates VirtualDisks VirtualMachines .ovsrepo .ovsmeta .generic_fs_stamp "
     ".libcloud-ovm3 lost+found .snapshot".split()
 )
-_OURS = ".libcloud-ovm3/containers"  # what programs have stored in it
+_OURS = ".libcloud-ovm3/containers"  # what programs have stored in it (docs/storage.md)
+_OWN_CONTAINER = "repository"  # where those are that are in no plain container
 
 
 def delete_repository(
@@ -129,20 +130,29 @@ def _strangers(host: HostView, repository: Repository) -> list[str]:
         more = [f"{', '.join(found)} is on its share, too"] if found else []
         if page.after:
             more.append("there are more than 1000 names on its share")
-        if _has_containers(host, repository):
+        if _has_objects(host, repository):
             more.append("programs have stored objects in it (the storage driver lists them)")
     except Ovm3Error as error:
         return [f"what is on its share is unknown: {error}"]
     return more
 
 
-def _has_containers(host: HostView, repository: Repository) -> bool:
+def _has_objects(host: HostView, repository: Repository) -> bool:
+    """Whether there are plain containers, objects, or uploads that are not complete."""
+    folder = f"{repository.path}/{_OURS}"
+    names = _names_in(host, folder)
+    own = [f"{folder}/{_OWN_CONTAINER}/{part}" for part in ("data", "uploads")]
+    return bool(set(names) - {_OWN_CONTAINER}) or any(_names_in(host, path) for path in own)
+
+
+def _names_in(host: HostView, folder: str) -> list[str]:
+    """The names in a folder; none, if there is no such folder."""
     assert host.module is not None
     try:
-        return bool(host.module.list_files(f"{repository.path}/{_OURS}").entries)
+        return [one.name for one in host.module.list_files(folder).entries]
     except AgentFault as fault:
         if fault.kind.endswith(".NotFound"):
-            return False
+            return []
         raise
 
 
