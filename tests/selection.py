@@ -49,6 +49,7 @@ ROWS = 32  # of the failure tables, one row of so many
 LONGEST = (
     "test_image_failures.py",
     "test_network_failures.py",
+    "test_object_failures.py",
     "test_repository_failures.py",
     "test_snapshot_failures.py",
     "test_volume_failures.py",

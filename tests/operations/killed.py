@@ -27,6 +27,7 @@ _PRELOAD = [
     "tests.operations.seeding",
     "tests.operations.sharing",
     "tests.operations.storing",
+    "tests.storage.stores",
 ]
 
 

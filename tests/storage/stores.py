@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from libcloud_ovm3 import OVM3StorageDriver
+from libcloud_ovm3 import OVM3NodeDriver, OVM3StorageDriver
 from libcloud_ovm3.simulator import Simulator
 from tests.support import clock_of, pins_of
 
@@ -29,3 +29,31 @@ def put(driver: OVM3StorageDriver, container: Any, name: str, content: bytes, **
 def get(driver: OVM3StorageDriver, container: str, name: str) -> bytes:
     """The content of an object."""
     return b"".join(driver.download_object_as_stream(driver.get_object(container, name)))
+
+
+def storage_beside(compute: OVM3NodeDriver, pins: dict[str, str]) -> OVM3StorageDriver:
+    """A storage driver with the arguments of a compute driver, in a process of its own."""
+    access = compute._access
+    first = access.hosts[0]
+    return OVM3StorageDriver(
+        access.user,
+        access.passwords.of(first),
+        host=first.host,
+        port=first.port,
+        ex_fingerprint=pins,
+        ex_clock=access.clock,
+    )
+
+
+def put_beside(
+    compute: OVM3NodeDriver, pins: dict[str, str], container: str, name: str, content: bytes
+) -> None:
+    """Upload with such a driver."""
+    driver = storage_beside(compute, pins)
+    put(driver, driver.get_container(container), name, content)
+
+
+def delete_beside(compute: OVM3NodeDriver, pins: dict[str, str], container: str, name: str) -> None:
+    """Delete with such a driver."""
+    driver = storage_beside(compute, pins)
+    driver.delete_object(driver.get_object(container, name))
