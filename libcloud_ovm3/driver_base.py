@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from libcloud.common.base import BaseDriver, Connection
@@ -28,6 +29,7 @@ class AgentDriver(BaseDriver):
     api_name = "ovm3"
     website = "https://www.oracle.com/virtualization/"
     type = "ovm3"
+    _silent_seconds = 0.0  # as of the estate
 
     def __init__(
         self,
@@ -273,7 +275,8 @@ class AgentDriver(BaseDriver):
             timeout=self._access.limits.read,
             proxy_url=self._access.proxy_url,
         )
-        self._estate = self._access.estate(self._agent)
+        made = self._access.estate(self._agent)
+        self._estate = replace(made, silent_seconds=self._silent_seconds)
 
     def _ex_connection_class_kwargs(self) -> dict[str, Any]:
         """For ``self.connection``, which libcloud's base class makes."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -271,6 +272,7 @@ def objects_in(
     """The objects of a container whose names begin so, page by page.
 
     :param notice: Called with what could not be read.
+    :raises ContainerNotFound: It is gone.
     :raises Ovm3Error: The container cannot be read.
     """
     if host_with_objects(container.repository) is None:
@@ -279,7 +281,10 @@ def objects_in(
     module = module_of(container)
     after: str | bytes = ""
     while True:
-        page = module.list_objects(container.repository.path, container.plain, prefix, after, PAGE)
+        with _is_there(container):
+            page = module.list_objects(
+                container.repository.path, container.plain, prefix, after, PAGE
+            )
         for entry in page.entries:
             label = f"object {entry.name!r} of {container.label}"
             if entry.error:
@@ -360,4 +365,21 @@ def read_uploads(container: Container) -> tuple[UploadEntry, ...]:
     :raises Ovm3Error: They cannot be read.
     """
     module = module_of(container)
-    return module.list_uploads(container.repository.path, container.plain)
+    with _is_there(container):
+        return module.list_uploads(container.repository.path, container.plain)
+
+
+@contextmanager
+def _is_there(container: Container) -> Iterator[None]:
+    """A call that the host module refuses if there is no such container.
+
+    :raises ContainerNotFound: There is none (any more).
+    """
+    try:
+        yield
+    except AgentFault as fault:
+        if not container.plain or not fault.kind.endswith(".NotFound"):
+            raise
+        raise ContainerNotFound(
+            f"there is no container {container.name!r} (any more)", container_name=container.name
+        ) from fault

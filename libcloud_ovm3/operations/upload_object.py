@@ -33,7 +33,7 @@ from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.own_files import finish_replacement, require_place
 from libcloud_ovm3.operations.send_file import Progress, Sent, send_file
 from libcloud_ovm3.progress import waiting
-from libcloud_ovm3.storage_errors import ObjectNotFound
+from libcloud_ovm3.storage_errors import ContainerNotFound, ObjectNotFound
 
 if TYPE_CHECKING:
     from libcloud_ovm3.agent.object_types import ObjectRecord, UploadEntry
@@ -158,9 +158,10 @@ def _begin(
     except (AgentFault, OutcomeUnknown) as failed:
         if _is_unfinished(operation, container, label, failed):
             return
-        if isinstance(failed, AgentFault):
-            raise failed.with_state(f"{label} is as it was") from failed
-        raise _interrupted(operation, label, failed) from failed
+        if not isinstance(failed, AgentFault):
+            raise _interrupted(operation, label, failed) from failed
+        read_uploads(container)  # which says so if there is no such container
+        raise failed.with_state(f"{label} is as it was") from failed
 
 
 def _is_unfinished(
@@ -172,6 +173,8 @@ def _is_unfinished(
     """
     try:
         return any(one.operation == operation.id for one in read_uploads(container))
+    except ContainerNotFound:
+        return False
     except Ovm3Error as error:
         raise operation.incomplete(
             f"{label}: {failed}; what has become of it cannot be read: {error}",

@@ -11,6 +11,7 @@ from libcloud_ovm3 import estate
 from libcloud_ovm3.agent.option_values import quoted
 from libcloud_ovm3.driver_base import AgentDriver
 from libcloud_ovm3.errors import InvalidArgument
+from libcloud_ovm3.estate.members import SILENT_SECONDS
 from libcloud_ovm3.habitual import says_something
 from libcloud_ovm3.storage.convert import PLAIN, REPOSITORY_ID
 
@@ -22,6 +23,7 @@ class StorageBase(AgentDriver, StorageDriver):
 
     hash_type = "md5"
     supports_chunked_encoding = True
+    _silent_seconds = SILENT_SECONDS  # a program calls it often, and each call asks all hosts
 
     def _default_estate(self, region: object, is_host_named: bool) -> str | None:
         """``region``, which clients can pass that know no other argument than libcloud's; else, if

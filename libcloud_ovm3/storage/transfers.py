@@ -66,6 +66,7 @@ class Transfers(StorageBase):
         :type ex_progress: function
 
         :raises InvalidArgument: The file cannot be read, or an argument is wrong.
+        :raises ContainerNotFound: The container is gone.
         :raises PreconditionFailed: Somebody needs the file that is there, the local file was
             changed while it was read, or the host module is missing. The object is as it was.
         :raises ObjectHashMismatch: What arrived is not what was sent; the object is as it was. Also

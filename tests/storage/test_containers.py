@@ -12,7 +12,7 @@ from libcloud_ovm3.agent.hostmodule import HostModule
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Warning, PreconditionFailed
 from libcloud_ovm3.simulator import Simulator
 from tests.storage.stores import get, put, storage_for
-from tests.support import simulate
+from tests.support import attempts_at, quietly, simulate
 
 
 @pytest.fixture
@@ -88,6 +88,21 @@ def test_which_repository(sim: Simulator) -> None:
         driver.get_container(7)  # type: ignore[arg-type]
 
 
+def test_a_host_that_is_off_is_not_waited_for_each_time(
+    sim: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver = storage_for(sim)
+    sim.hosts[1].shut_down()
+    sim.wait(60)
+    attempts = attempts_at(sim.hosts[1], monkeypatch)
+    for _ in range(3):
+        quietly(driver.list_containers)
+    assert attempts == ["call"]
+    sim.wait(20)
+    quietly(driver.list_containers)
+    assert attempts == ["call", "call"]
+
+
 def test_what_cannot_be_read_is_said(sim: Simulator) -> None:
     """A container that is not found while a host is off may be there."""
     driver = storage_for(sim)
@@ -110,6 +125,16 @@ def test_a_container_that_a_program_has_made_up(sim: Simulator) -> None:
     made_up = Container("photos", {}, driver)
     put(driver, made_up, "a", b"1")
     assert [one.name for one in made_up.list_objects()] == ["a"]
+    box = driver.get_container("photos")
+    driver.delete_object(driver.get_object("photos", "a"))
+    driver.delete_container(box)
+    for act in (
+        lambda: driver.list_container_objects(box),
+        lambda: put(driver, box, "a", b"1"),
+        lambda: driver.ex_list_uploads(box),
+    ):
+        with pytest.raises(types.ContainerDoesNotExistError):
+            act()
     gone = Container("x", {"repository_id": "f" * 32}, driver)
     with pytest.raises(types.ContainerDoesNotExistError):
         gone.list_objects()

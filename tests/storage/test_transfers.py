@@ -472,3 +472,18 @@ def test_the_source_of_a_file_is_closed(tmp_path: Path) -> None:
     source.close()
     with pytest.raises(ValueError, match="closed"):
         list(source.blocks())
+
+
+def test_the_last_one_to_complete_wins(driver: OVM3StorageDriver, box: Container) -> None:
+    """Of two that upload one object at the same time; nothing of the other one is left."""
+
+    def first() -> Iterator[bytes]:
+        yield b"first, "
+        put(driver, box, "contested", b"second", extra={"meta_data": {"by": "second"}})
+        assert get(driver, "box", "contested") == b"second"
+        yield b"but last"
+
+    driver.upload_object_via_stream(first(), box, "contested", extra={"meta_data": {"by": "first"}})
+    assert get(driver, "box", "contested") == b"first, but last"
+    assert driver.get_object("box", "contested").meta_data == {"by": "first"}
+    assert driver.ex_list_uploads(box) == []
