@@ -12,7 +12,7 @@ from libcloud_ovm3.errors import Ovm3Error
 if TYPE_CHECKING:
     from libcloud_ovm3.estate.hosts import HostView
 
-IN_FLIGHT = 4  # chunks under way at a time: what one is read, packed or on the disk, others move
+IN_FLIGHT = 2  # what two calls prove: one block is on its way while the next one is prepared
 _SECONDS = 2  # that one of two calls waits for the other one
 
 _known: dict[str, int] = {}  # by address, in this process: an agent does not change while it runs

@@ -120,7 +120,7 @@ class _Senders:
         self._sent += 1
         if self._sent > _FEW_BLOCKS and not self._few and self._pool is None and not self.most:
             at_once = calls_at_once(host_of(self._container))
-            self.most = at_once if at_once > 1 else 0
+            self.most = at_once - 1
             self._pool = ThreadPoolExecutor(at_once) if at_once > 1 else None
             self._few = self._pool is None
         arguments = (self._operation, self._container, block, there)
