@@ -88,6 +88,7 @@ STEPS = (
     "test_revert.py",
     "test_right_machine.py",
     "test_same_macs.py",
+    "test_secondary.py",
     "test_seeds.py",
     "test_snapshots.py",
     "test_source_changes.py",

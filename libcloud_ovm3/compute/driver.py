@@ -14,6 +14,7 @@ from libcloud_ovm3.compute.nics import Nics
 from libcloud_ovm3.compute.nodes import Nodes
 from libcloud_ovm3.compute.orphans import Orphans
 from libcloud_ovm3.compute.repositories import Repositories
+from libcloud_ovm3.compute.secondary import Secondary
 from libcloud_ovm3.compute.sizes import Sizes
 from libcloud_ovm3.compute.snapshots import Snapshots
 from libcloud_ovm3.compute.volumes import Volumes
@@ -32,6 +33,7 @@ class OVM3NodeDriver(
     ControlNetworks,
     Nics,
     Repositories,
+    Secondary,
     Orphans,
     KeyPairs,
     Metadata,

@@ -56,12 +56,13 @@ def users_on(
     if held.error is not None:
         yield f"which files are held open on {host.label} is unknown: {held.error}"
     for holder in held.holders:
-        if _may_hold(holder, places):
+        if may_hold(holder, places):
             yield f"{holder.who} holds {holder.path or 'an unknown file'} open on {host.label}"
     yield from pool_uses(repository, host)
 
 
-def _may_hold(holder: Holder, places: Iterable[str]) -> bool:
+def may_hold(holder: Holder, places: Iterable[str]) -> bool:
+    """Whether it holds a file in one of these directories, or may."""
     if holder.path is None:
         return True
     return any(holder.path.startswith(f"{place}/") for place in places)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         containers,
         control_network,
         copy_image,
+        copy_secondary,
         create_by_key,
         create_disk,
         create_image,
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
         rename_repository,
         resize_disk,
         revert_disk,
+        secondary_storage,
         seed_image,
         snapshot_disk,
         ssh_keys,
@@ -69,6 +71,8 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "secondary_storage",
+    "copy_secondary",
     "rename_repository",
     "refresh_repository",
     "detach_repository",

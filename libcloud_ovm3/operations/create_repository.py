@@ -18,15 +18,14 @@ from libcloud_ovm3.estate.shares import (
     Share,
     new_repository_id,
     parse_share,
-    share_of,
 )
 from libcloud_ovm3.operations import repository_steps as steps
 from libcloud_ovm3.operations.attach_repository import attach_to, found_on, reader_of
 from libcloud_ovm3.operations.create_image import DEFINITE
 from libcloud_ovm3.operations.known_repositories import (
-    KnownRepository,
     known_at,
     read_known,
+    require_apart,
     require_name,
     require_owned,
     require_owner,
@@ -72,7 +71,7 @@ def create_repository(
             require_owner(lacking, there.owner, there.label)
             place = there.place
         else:
-            _require_apart(share, known)
+            require_apart(share, known)
             repository_id = new_repository_id(share, [one.id for one in known])
             point = steps.mount_point_of(repository_id)
             place = Place(repository_id, str(share), point, name)
@@ -81,19 +80,6 @@ def create_repository(
             chosen = [host for host in chosen if host is not first]
         steps.on_each(operation, chosen, partial(attach_to, operation, place), done)
     return steps.read_back(operation, place.id, "created"), done
-
-
-def _require_apart(share: Share, known: Sequence[KnownRepository]) -> None:
-    """Check that an export does not lie in that of a repository, and none in it: whoever erases one
-    of them would erase the other.
-    """
-    for one in known:
-        its = share_of(one.record.fs_location)
-        if its is not None and its.overlaps(share):
-            what = "lies in" if its.contains(share) else "contains"
-            raise PreconditionFailed(
-                f"no repository was made at {share}: it {what} {its}, the export of {one.label}"
-            )
 
 
 def _occupied(share: Share, what: str) -> str:

@@ -168,6 +168,21 @@ def find_known(snapshot: EstateSnapshot, text: str) -> Repository:
     return next(one for one in snapshot.repositories if one.key == known.id)
 
 
+def require_apart(share: Share, known: Sequence[KnownRepository]) -> None:
+    """Check that an export does not lie in that of a repository, and none in it: whoever erases one
+    of them would erase the other.
+
+    :raises PreconditionFailed: one does.
+    """
+    for one in known:
+        its = share_of(one.record.fs_location)
+        if its is not None and its.overlaps(share):
+            what = "lies in" if its.contains(share) else "contains"
+            raise PreconditionFailed(
+                f"nothing was changed: {share} {what} {its}, the export of {one.label}"
+            )
+
+
 def require_name(name: object, known: Sequence[KnownRepository], own: str = "") -> str:
     """A name that a repository can have.
 

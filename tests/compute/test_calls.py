@@ -138,6 +138,17 @@ METHODS: dict[str, Callable[[Any, Any], Any]] = {
     "ex_rename_repository": lambda driver, node: driver.ex_rename_repository("MyRepo", "MyRepo"),
     "ex_delete_repository": lambda driver, node: while_in_use(driver.ex_delete_repository),
     "ex_refresh_repository": lambda driver, node: driver.ex_refresh_repository("MyRepo"),
+    "ex_mount_secondary": lambda driver, node: driver.ex_mount_secondary("filer:/backup"),
+    "ex_unmount_secondary": lambda driver, node: driver.ex_unmount_secondary("filer:/backup"),
+    "ex_copy_to_secondary": lambda driver, node: with_the_module(
+        driver.ex_copy_to_secondary, driver, "filer:/backup"
+    ),
+    "ex_copy_volume_from_secondary": lambda driver, node: back_with_the_module(
+        driver.ex_copy_volume_from_secondary
+    ),
+    "ex_copy_image_from_secondary": lambda driver, node: back_with_the_module(
+        driver.ex_copy_image_from_secondary
+    ),
     "ex_resume_node": resume_what_runs,
     "ex_set_metadata": lambda driver, node: with_keys(driver.ex_set_metadata, node, {"a": "b"}),
     "list_key_pairs": lambda driver, node: with_keys(driver.list_key_pairs),
@@ -160,6 +171,7 @@ ON_VOLUMES = (
     "ex_resize_volume",
     "ex_rename_volume",
     "ex_revert_volume",
+    "ex_copy_to_secondary",
     "attach_volume",
 )
 ON_STOPPED = ("create_image", "delete_image", "copy_image", "ex_insert_iso", "ex_eject_iso")
@@ -184,6 +196,12 @@ def with_the_module(action: Callable[[str, Any], Any], driver: Any, what: Any) -
     """An action that is refused, after reading, where no host has the module."""
     with contextlib.suppress(PreconditionFailed):
         action(spare(driver), what)
+
+
+def back_with_the_module(action: Callable[[str, str, str], Any]) -> None:
+    """The same of a file on secondary storage."""
+    with contextlib.suppress(PreconditionFailed):
+        action("filer:/backup", "a.img", "back")
 
 
 def with_keys(action: Callable[..., Any], *given: Any) -> None:
@@ -279,6 +297,12 @@ def prepare(method: str, driver: Any, node: Any, sim: Simulator) -> None:
         Path(driver.key_file).write_text(ED25519)
         keys = driver_for(sim, ex_keys_repository=sim.repository_id)
         with_keys(keys.import_key_pair_from_string, "key", ED25519)
+    if method.endswith("_secondary"):
+        folder = sim.root / "exports" / "filer" / "backup"
+        folder.mkdir(parents=True)
+        (folder / "a.img").write_bytes(b"\0" * 4096)
+    if method == "ex_unmount_secondary":
+        driver.ex_mount_secondary("filer:/backup")
     if method == "ex_create_repository":
         (sim.root / "exports" / "filer" / "new").mkdir(parents=True)
     if method == "ex_refresh_repository":

@@ -47,6 +47,7 @@ class Subjects:
     :ivar paused: a node that an interrupted snapshot has left paused (with the module).
     :ivar aside: what is set aside (with the module).
     :ivar export: an empty export.
+    :ivar secondary: secondary storage, which one host has mounted.
     :ivar repository, unmounted: one that one host has; one that a host has not mounted.
     :ivar host: one whose control0 has lost its address.
     """
@@ -84,6 +85,10 @@ class Subjects:
         Path(self.key_file).write_text(KEY)
         self.export = "filer:/export/new"
         (sim.root / "exports" / "filer" / "export" / "new").mkdir(parents=True)
+        self.secondary = "filer:/backup"
+        (sim.root / "exports" / "filer" / "backup").mkdir()
+        driver.ex_mount_secondary(self.secondary, "ovm-1")
+        (sim.root / "exports" / "filer" / "backup" / "a.img").write_bytes(b"\0" * 4096)
         self.repository = sim.add_repository("Second", hosts=[0])
         self.unmounted = sim.add_repository("Third")
         sim.hosts[1].mounts.pop(f"/OVS/Repositories/{self.unmounted}")
@@ -141,6 +146,8 @@ CHANGES: dict[str, Change] = {
     "ex_rename_repository": lambda driver, has: driver.ex_rename_repository(has.repository, "x"),
     "ex_delete_repository": lambda driver, has: driver.ex_delete_repository(has.repository),
     "ex_refresh_repository": lambda driver, has: driver.ex_refresh_repository(has.unmounted),
+    "ex_mount_secondary": lambda driver, has: driver.ex_mount_secondary(has.secondary, "ovm-2"),
+    "ex_unmount_secondary": lambda driver, has: driver.ex_unmount_secondary(has.secondary),
     "create_image": lambda driver, has: driver.create_image(has.stopped, "x"),
     "delete_image": lambda driver, has: driver.delete_image(has.image),
     "copy_image": lambda driver, has: driver.copy_image(
@@ -148,6 +155,15 @@ CHANGES: dict[str, Change] = {
     ),
 }
 WITH_MODULE: dict[str, Change] = {
+    "ex_copy_to_secondary": lambda driver, has: driver.ex_copy_to_secondary(
+        has.spare, has.secondary
+    ),
+    "ex_copy_volume_from_secondary": lambda driver, has: driver.ex_copy_volume_from_secondary(
+        has.secondary, "a.img", "x", ex_repository="MyRepo"
+    ),
+    "ex_copy_image_from_secondary": lambda driver, has: driver.ex_copy_image_from_secondary(
+        has.secondary, "a.img", "x", ex_repository="MyRepo"
+    ),
     "ex_resize_volume": lambda driver, has: driver.ex_resize_volume(has.spare, 2),
     "ex_rename_volume": lambda driver, has: driver.ex_rename_volume(has.spare, "x"),
     "ex_revert_volume": lambda driver, has: driver.ex_revert_volume(has.spare, has.snapshot),
