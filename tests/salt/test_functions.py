@@ -80,6 +80,7 @@ def test_what_methods_return_is_known() -> None:
         "StorageVolume",
         "VolumeSnapshot",
         "bool",
+        "str",
         "dict[str, Any]",
         "list[KeyPair]",
         "list[OVM3Network]",
