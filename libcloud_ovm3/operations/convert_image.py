@@ -1,0 +1,290 @@
+"""A local file in any format of disk images -> a raw file that can be sent.
+
+A raw file is sent as it is. A compressed one is decompressed, one in another format is converted by
+``qemu-img``, into a temporary folder, which is removed at the end. qemu-img is told the format
+(:mod:`.image_formats`), and opens no file but this one.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import json
+import lzma
+import os
+import re
+import shutil
+import stat
+import subprocess
+import tempfile
+import threading
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, cast
+
+from libcloud_ovm3.errors import InvalidArgument, PreconditionFailed
+from libcloud_ovm3.operations.disk_sizes import bytes_text
+from libcloud_ovm3.operations.image_formats import (
+    BZIP2,
+    GZIP,
+    HEAD_BYTES,
+    RAW,
+    TAIL_BYTES,
+    ImageFormat,
+    compression,
+    image_format,
+)
+from libcloud_ovm3.progress import copied, waiting
+
+LOOK_LIMIT = 300.0  # seconds for qemu-img to look at an image; check reads all of its tables
+CONVERT_LIMIT = 24 * 3600.0  # and to convert it
+_BLOCK = 1 << 16  # bytes; holes are made of so many zeros
+_ZEROS = bytes(_BLOCK)
+_PERCENT = re.compile(rb"\((\d+)\.\d+/100%\)")
+_BROKEN = (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile, ValueError)
+_LEAKED, _NO_CHECK = 3, 63  # exit statuses of qemu-img check: space is lost; there is none for it
+
+
+@dataclass(frozen=True)
+class LocalImage:
+    """A raw file to be sent.
+
+    :ivar path: where it is; a temporary file, if it was decompressed or converted.
+    :ivar size_bytes: its size.
+    :ivar label: what it was made of, for messages: ``/home/me/x.vhd (VHD (dynamic))``.
+    :ivar is_iso: whether its content is that of a CD.
+    """
+
+    path: str
+    size_bytes: int
+    label: str
+    is_iso: bool
+
+
+@contextmanager
+def raw_image(path: str) -> Iterator[LocalImage]:
+    """A local image as a raw file, while the block runs.
+
+    :raises InvalidArgument: there is no such file, or it is not the image of a disk, or not all.
+    :raises PreconditionFailed: qemu-img is needed and not there, or cannot read it; or there is not
+        enough space for a temporary file; or it changed meanwhile.
+    """
+    before = _state(path)
+    head, tail = _ends(path)
+    kind = compression(head)
+    if kind is None:
+        found = image_format(head, tail, before.st_size, path)
+        if found.driver == RAW:
+            yield LocalImage(path, before.st_size, f"{path} (raw)", found.is_iso)
+            return
+    with tempfile.TemporaryDirectory(prefix="ovm3-import-") as folder:
+        source = path
+        if kind is not None:
+            source = f"{folder}/decompressed"
+            _decompress(path, kind, source)
+            found = _decompressed_format(source, f"{path} (decompressed)")
+        found = replace(found, label=f"{found.label}, {kind}") if kind else found
+        if found.driver != RAW:
+            source = _convert(source, found, f"{folder}/converted", path)
+        after = _state(path)
+        if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+            raise PreconditionFailed(f"{path} changed while it was read; import it again")
+        size = os.stat(source).st_size
+        yield LocalImage(source, size, f"{path} ({found.label})", found.is_iso)
+
+
+def _state(path: str) -> os.stat_result:
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError) as error:
+        raise InvalidArgument(f"{path!r}: expected a URL or a file that exists: {error}") from None
+    if not stat.S_ISREG(found.st_mode):
+        raise InvalidArgument(f"{path!r} is not a regular file")
+    return found
+
+
+def _ends(path: str) -> tuple[bytes, bytes]:
+    """The first and the last bytes of a file."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(HEAD_BYTES)
+            file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL_BYTES))
+            return head, file.read(TAIL_BYTES)
+    except OSError as error:
+        raise InvalidArgument(f"{path!r} cannot be read: {error}") from None
+
+
+# ------------------------------------------------------------------ decompressing
+
+
+def _decompressed_format(path: str, label: str) -> ImageFormat:
+    head, tail = _ends(path)
+    if compression(head) is not None:
+        raise InvalidArgument(f"{label} is compressed once more: decompress it")
+    return image_format(head, tail, os.stat(path).st_size, label)
+
+
+def _decompress(path: str, kind: str, target: str) -> None:
+    size = os.stat(path).st_size
+    _require_space(target, size, path)  # more is not known before
+    with (
+        waiting(f"decompressing {path} ({kind})"),
+        open(path, "rb") as packed,
+        _opened(packed, kind) as content,
+        open(target, "wb") as file,
+    ):
+        while block := _read_block(content, path, kind):
+            try:
+                _write_sparsely(file, block)
+            except OSError as error:
+                raise _no_space(target, f"{path} needs more", error) from error
+            copied(packed.tell(), size)
+        file.truncate()
+
+
+def _opened(packed: IO[bytes], kind: str) -> IO[bytes]:
+    """The content of a compressed file."""
+    if kind == GZIP:
+        return cast("IO[bytes]", gzip.open(packed))
+    return cast("IO[bytes]", bz2.open(packed) if kind == BZIP2 else lzma.open(packed))
+
+
+def _read_block(content: IO[bytes], path: str, kind: str) -> bytes:
+    try:
+        return content.read(_BLOCK)
+    except (*_BROKEN, OSError) as error:
+        raise InvalidArgument(
+            f"{path} cannot be decompressed ({kind}), perhaps it is not complete: {error}"
+        ) from None
+
+
+def _write_sparsely(file: IO[bytes], block: bytes) -> None:
+    if block == _ZEROS[: len(block)]:
+        file.seek(len(block), os.SEEK_CUR)
+    else:
+        file.write(block)
+
+
+def _require_space(target: str, needed: int, path: str) -> None:
+    free = shutil.disk_usage(Path(target).parent).free
+    if free < needed:
+        raise _no_space(target, f"{path} needs {bytes_text(needed)}, {bytes_text(free)} are free")
+
+
+def _no_space(target: str, what: str, error: OSError | None = None) -> PreconditionFailed:
+    place = Path(target).parent.parent
+    return PreconditionFailed(
+        f"a temporary file does not fit into {place}: {what}{f' ({error})' if error else ''}. "
+        f"Another folder is used if the environment variable TMPDIR names it"
+    )
+
+
+# ------------------------------------------------------------------ qemu-img
+
+
+def _convert(source: str, found: ImageFormat, target: str, label: str) -> str:
+    """Convert an image to a sparse raw file.
+
+    :return: the target.
+    """
+    image = ["--image-opts", _options(source, found.driver)]
+    # What is cut off at the end of an image is read as zeros by convert, without an error.
+    _run(["check", "-q", *image], label, (_LEAKED, _NO_CHECK))
+    facts = json.loads(_run(["info", "--output=json", *image], label))
+    if "backing-filename" in facts or facts.get("format") != found.driver:
+        raise InvalidArgument(f"{label} refers to another file, or is no {found.label}: {facts}")
+    extents = json.loads(_run(["map", "--output=json", *image], label))
+    data = sum(one["length"] for one in extents if one["data"] and not one["zero"])
+    _require_space(target, data, label)
+    with waiting(f"converting {label} ({found.label})"):
+        _run_convert(["convert", "-p", "-O", RAW, *image, target], label)
+    size = os.stat(target).st_size
+    if size != facts["virtual-size"]:
+        raise PreconditionFailed(
+            f"{label}: qemu-img made {size} bytes of it instead of {facts['virtual-size']}"
+        )
+    return target
+
+
+def _options(source: str, driver: str) -> str:
+    """The image as qemu-img takes it: as a file, whatever its name looks like, in this format."""
+    name = os.path.abspath(source).replace(",", ",,")
+    # A VHD has two sizes. The other one, of its geometry, may be smaller, and would cut it.
+    more = ",force_size_calc=current_size" if driver == "vpc" else ""
+    return f"driver={driver}{more},file.driver=file,file.filename={name}"
+
+
+def _start(arguments: list[str], label: str) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(  # noqa: S603 (no shell, and the file is an option's value)
+            ["qemu-img", *arguments],  # noqa: S607 (wherever it is installed)
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "LC_ALL": "C"},
+        )
+    except FileNotFoundError:
+        raise PreconditionFailed(
+            f"{label} has to be converted, and the program qemu-img is not installed here (package "
+            f"qemu-utils, on Red Hat's systems qemu-img); raw files, also compressed, do without"
+        ) from None
+
+
+def _run(arguments: list[str], label: str, accepted: tuple[int, ...] = ()) -> bytes:
+    """What qemu-img writes.
+
+    :param accepted: exit statuses besides 0 that are no failure.
+    """
+    with _start(arguments, label) as process:
+        try:
+            out, err = process.communicate(timeout=LOOK_LIMIT)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise PreconditionFailed(
+                f"{label}: qemu-img {arguments[0]} did not end within {LOOK_LIMIT:g} s"
+            ) from None
+        except BaseException:
+            process.kill()
+            raise
+    if process.returncode not in (0, *accepted):
+        raise _failed(arguments, label, err)
+    return out
+
+
+def _run_convert(arguments: list[str], label: str) -> None:
+    """Convert, and report how far it is."""
+    with _start(arguments, label) as process, tempfile.TemporaryFile() as errors:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        stderr = process.stderr
+        reader = threading.Thread(target=lambda: errors.write(stderr.read(1 << 20)), daemon=True)
+        limit = threading.Timer(CONVERT_LIMIT, process.kill)
+        reader.start()
+        limit.start()
+        try:
+            while text := os.read(process.stdout.fileno(), 4096):
+                for percent in _PERCENT.findall(text):
+                    copied(int(percent), 100)
+            process.wait()
+            reader.join()
+        except BaseException:  # such as Ctrl-C
+            process.kill()
+            raise
+        finally:
+            limit.cancel()
+        if process.returncode:
+            errors.seek(0)
+            raise _failed(arguments, label, errors.read())
+
+
+def _failed(arguments: list[str], label: str, err: bytes) -> PreconditionFailed:
+    lines = err.decode("utf-8", "replace").strip().splitlines()
+    with suppress(IndexError):
+        lines = [lines[-1].removeprefix("qemu-img: ")]
+    return PreconditionFailed(
+        f"{label}: qemu-img {arguments[0]} failed, perhaps it is not complete: "
+        f"{'; '.join(lines) or 'without a message'}"
+    )
