@@ -79,10 +79,12 @@ LONG = $(shell grep -rl 'mark\.long' tests --include='test_*.py')
 test-long: $(VENV)/.test
 	$(BIN)/python -m pytest -m long --timeout 600 -n $(WORKERS) $(LONG)
 
-# The installer over a real sshd on loopback, copies on a file system that shares blocks, and what is
-# heard on a bridge. Only root can start an sshd that lets root in, mount, and make a bridge.
+# The installer over a real sshd on loopback, copies on a file system that shares blocks, disks in the
+# formats of the real qemu-img, and what is heard on a bridge. Only root can start an sshd that lets root in, mount, and make a bridge.
 test-host: $(VENV)/.test | /usr/sbin/sshd
 	@test -x /usr/sbin/mkfs.xfs || { apt-get update -qq && apt-get install -y -qq xfsprogs; }
+	@test -x /usr/bin/qemu-img -a -x /usr/bin/xz || { apt-get update -qq && \
+		apt-get install -y -qq --no-install-recommends qemu-utils xz-utils; }
 	$(BIN)/python -m pytest -m sshd -n 4 tests/installer tests/filesystems tests/bridges
 
 # A real guest in QEMU: its image is made of Debian's packages once, and kept in build/ as long as its

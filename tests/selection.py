@@ -29,6 +29,7 @@ TABLES = (
     "test_detach_failures.py",
     "test_hosts_off_failures.py",
     "test_image_failures.py",
+    "test_import_failures.py",
     "test_key_pair_failures.py",
     "test_label_failures.py",
     "test_network_failures.py",
@@ -48,6 +49,7 @@ ROWS = 32  # of the failure tables, one row of so many
 # The longest tables: of the inputs that make test leaves out, every second one is in make soak.
 LONGEST = (
     "test_image_failures.py",
+    "test_import_failures.py",
     "test_network_failures.py",
     "test_object_failures.py",
     "test_repository_failures.py",

@@ -34,6 +34,7 @@ from libcloud_ovm3.simulator import Simulator
 from tests.cli.running import address as address_of
 from tests.cli.running import invoke, short_waits
 from tests.operations.failures import WRITES
+from tests.operations.serving import serving
 from tests.support import calls_of, clock_of, driver_for, pins_of, simulate
 
 ROOT = Path(__file__).parents[1]
@@ -93,7 +94,7 @@ def test_calls_of_the_installer_fit() -> None:
     assert set(found) == {"connect", "install", "check", "uninstall"}
 
 
-@pytest.mark.parametrize("text", blocks("console", "a-host-is-dead.md", "volumes.md"))
+@pytest.mark.parametrize("text", blocks("console", "a-host-is-dead.md", "images.md", "volumes.md"))
 def test_commands(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """make targets exist; ovm3 commands run, one after the other, on a simulated
     host in the place of the example, which is the default estate."""
@@ -132,6 +133,24 @@ def test_commands_for_volumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert names == {"rac-votes"}, "the others were destroyed"
     [votes] = [one for one in found if one.name == "rac-votes"]
     assert [one["node_name"] for one in votes.extra["attachments"]] == ["rac-1"]
+
+
+def test_commands_for_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of the page on one estate, in order."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    with Simulator(hosts=1, vms=0, host_module=True, speed=100) as sim, serving() as web:
+        web.files = dict.fromkeys(("/debian-12.raw", "/cd/boot.iso"), bytes(4096))
+        entry = {"hosts": [address_of(sim)], "pins": pins_of(sim)}
+        add_estate("lab", entry, sim.password, is_default=True)
+        monkeypatch.chdir(tmp_path)
+        Path("disk.img").write_bytes(b"\xeb" * 9999)
+        page = BLOCK.findall(TEXTS["images.md"])
+        for line in "".join(text for kind, text in page if kind == "console").splitlines():
+            command = line.replace("http://images.example.com", web.url)
+            status, output = invoke(*shlex.split(command)[1:], password="")
+            assert status == 0, (line, output)
+        names = {one.name for one in driver_for(sim).list_images()}
+    assert {"debian-12", "boot-cd", "web-template"} <= names
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from libcloud_ovm3.cli.examples import examples
 from libcloud_ovm3.cli.group import Group
 from libcloud_ovm3.cli.host import host
 from libcloud_ovm3.cli.image import image
+from libcloud_ovm3.cli.image_import import finish_import, import_image
 from libcloud_ovm3.cli.inventory import inventory
 from libcloud_ovm3.cli.key import key
 from libcloud_ovm3.cli.network import network
@@ -104,6 +105,8 @@ for of_repository in (
     delete_repository,
 ):
     repository.add_command(of_repository)
+for of_image in (import_image, finish_import):
+    image.add_command(of_image)
 for command in (
     *(vm, volume, snapshot, network, image, repository, host, disk, size, key),
     *(estate, doctor, inventory, report, api, completion),

@@ -46,6 +46,11 @@ _TERMS = (
     (r"ex_disks", "disk"),  # ovm3 passes those that it has asked about
     (r"ex_resume_node\(('[^']*'|\"[^\"]*\")\)", r"`ovm3 vm resume \1`"),
     (r"ex_resume_node", "`ovm3 vm resume`"),
+    (r"ex_finish_import\(('[^']*'|\"[^\"]*\")\)", r"`ovm3 image finish-import \1`"),
+    (r"ex_finish_import", "`ovm3 image finish-import`"),
+    (r"ex_import_image", "`ovm3 image import`"),
+    (r"ex_kind", "--kind"),
+    (r"ex_resume", "--resume"),
     (r"delete_image\(('[^']*'|\"[^\"]*\")\)", r"`ovm3 image delete \1`"),
     (r"delete_image", "`ovm3 image delete`"),
     (r"\(device\)", "(--device)"),

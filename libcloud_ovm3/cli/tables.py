@@ -89,6 +89,7 @@ _HOSTS = (
 _IMAGES = (
     Column("image", "name"),
     Column("kind", "kind"),
+    Column("state", lambda one: one["state"].replace("available", ""), True),
     Column("size", lambda one: short_size(one["size_bytes"]), True),
     Column("repository", "repository", True),
     Column("id", "id"),

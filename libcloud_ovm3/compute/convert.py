@@ -215,11 +215,13 @@ def _vnc(options: VncOptions) -> dict[str, Any]:
 def to_image(image: Image, driver: NodeDriver) -> NodeImage:
     """A template or an ISO.
 
-    ``extra``: ``kind``, ``repository_id``, ``repository``, ``path``, ``size_bytes`` (of a disk
-    image or an ISO; None: not known, as always without the host module).
+    ``extra``: ``kind``, ``state`` (``available``, or ``pending`` while a host fetches it),
+    ``repository_id``, ``repository``, ``path``, ``size_bytes`` (of a disk image or an ISO; None:
+    not known, as always without the host module).
     """
     extra = {
         "kind": image.kind,
+        "state": "pending" if image.is_unfinished else "available",
         "repository_id": image.repository.id,
         "repository": image.repository.record.alias,
         "path": image.path,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from libcloud_ovm3.compute.control_networks import ControlNetworks
 from libcloud_ovm3.compute.deploying import Deploying
 from libcloud_ovm3.compute.images import Images
+from libcloud_ovm3.compute.imports import Imports
 from libcloud_ovm3.compute.key_pairs import KeyPairs
 from libcloud_ovm3.compute.locations import Locations
 from libcloud_ovm3.compute.metadata import Metadata
@@ -26,6 +27,7 @@ class OVM3NodeDriver(
     Volumes,
     Snapshots,
     Images,
+    Imports,
     Sizes,
     Locations,
     Networks,

@@ -157,7 +157,9 @@ def find_image(driver: OVM3NodeDriver, text: str) -> NodeImage:
     :raises InvalidArgument: several have this name.
     """
     images = driver.list_images()
-    found = [one for one in images if text == one.id] or [one for one in images if text == one.name]
+    complete = [one for one in images if one.extra["state"] == "available"]
+    found = [one for one in images if text == one.id]
+    found = found or [one for one in complete if text == one.name]
     if not found:
         known = ", ".join(one.name for one in images) or "none"
         raise ImageNotFound(f"no image {text!r}; images: {known}")

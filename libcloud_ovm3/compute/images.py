@@ -18,7 +18,8 @@ class Images(OVM3Base):
 
         A template has the name in its vm.cfg; of other images those names are known that Oracle VM
         Manager recorded, where a host has the host module, else those of the files. Images that
-        are not complete are left out.
+        are not complete are left out, but for those that hosts fetch from a URL, where a host has
+        the host module: they are at the end, and ``extra["state"]`` is ``pending``.
 
         :param location: Only images in repositories that this host, or the host with this id, has
             mounted.
@@ -44,8 +45,10 @@ class Images(OVM3Base):
                 )
             ]
         images, more_errors = estate.images.read_images(repositories)
-        self._warn(estate.hosts.why_incomplete(hosts, unreachable) + errors + more_errors)
-        return [to_image(image, self) for image in images]
+        pending, unread = estate.pending_imports.read_pending(repositories)
+        errors += more_errors + unread
+        self._warn(estate.hosts.why_incomplete(hosts, unreachable) + errors)
+        return [to_image(image, self) for image in images + pending]
 
     def get_image(self, image_id: str) -> NodeImage:
         """One image by its id.

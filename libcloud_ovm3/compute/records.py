@@ -106,7 +106,7 @@ def host_record(location: NodeLocation) -> dict[str, Any]:
 
 def image_record(image: NodeImage) -> dict[str, Any]:
     """Return what is known of a template or ISO."""
-    keys = ("kind", "repository_id", "repository", "path", "size_bytes")
+    keys = ("kind", "state", "repository_id", "repository", "path", "size_bytes")
     return {
         "id": image.id,
         "name": image.name,

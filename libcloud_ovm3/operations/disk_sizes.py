@@ -22,7 +22,7 @@ def size_in_bytes(size: Any, size_bytes: Any = None) -> tuple[int, list[str]]:
     if size_bytes is None:
         wanted = math.ceil(_number("size in GB", size) * GIB)
     else:
-        wanted = _whole("ex_size_bytes", size_bytes)
+        wanted = whole_bytes("ex_size_bytes", size_bytes)
         if size and not wanted // GIB <= _number("size in GB", size) <= -(-wanted // GIB):
             raise InvalidArgument(
                 f"size {size!r} GB and ex_size_bytes {wanted} contradict each other: expected "
@@ -45,7 +45,11 @@ def _number(what: str, value: Any) -> float:
     return value  # an int stays one: all its digits count
 
 
-def _whole(what: str, value: Any) -> int:
+def whole_bytes(what: str, value: Any) -> int:
+    """A size that a user gives in bytes.
+
+    :raises InvalidArgument: it is no whole number above 0.
+    """
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise InvalidArgument(f"{what} {value!r}: expected a whole number of bytes, 1 or more")
     return value

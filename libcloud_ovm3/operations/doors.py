@@ -217,6 +217,23 @@ def copy_file(host: HostView, source: str, target: str) -> None:
     host.agent.linux.copy_file(source, target, True)
 
 
+def fetch_disk(host: HostView, url: str, name: str, repository_id: str) -> None:
+    """Have a host fetch a URL into ``VirtualDisks``.
+
+    :param name: of the file. What a file that is there becomes is not known: its name has to be
+        made for it.
+    """
+    host.agent.repository.import_virtual_disk(url, name, repository_id)
+
+
+def fetch_iso(host: HostView, url: str, name: str, repository_id: str) -> None:
+    """Have a host fetch a URL into ``ISOs``, which goes on after the response (agent-behaviour 5).
+
+    :param name: as for :func:`fetch_disk`.
+    """
+    host.agent.repository.import_ISO(url, name, repository_id)
+
+
 def create_file(system: FileSystem, path: str, size_bytes: int, kind: str = "File") -> None:
     """Create a sparse file through the storage plug-in, which faults if it exists (9.4).
 

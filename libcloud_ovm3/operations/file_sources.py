@@ -33,13 +33,14 @@ class Block:
 class FileSource:
     """A regular file of this machine. Holes in it are not even read.
 
-    :ivar size_bytes: Its size when it was opened.
+    :ivar size_bytes: How much is sent: its size when it was opened, and zeros that pad it.
     :ivar is_hashed: Whether the MD5 of all of it is computed.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], multiple: int = 1) -> None:
         """Open it.
 
+        :param multiple: The size is padded to a multiple of so many bytes.
         :raises InvalidArgument: It cannot be read, or is no regular file.
         """
         self.label = str(path)
@@ -54,7 +55,8 @@ class FileSource:
             raise InvalidArgument(
                 f"{self.label}: expected a regular file; upload_object_via_stream takes others"
             )
-        self.size_bytes = self._before.st_size
+        self._own_bytes = self._before.st_size
+        self.size_bytes = -(-self._own_bytes // multiple) * multiple
         self.is_hashed = self.size_bytes - self._before.st_blocks * 512 <= UNHASHED_BYTES
 
     def close(self) -> None:
@@ -73,9 +75,11 @@ class FileSource:
             if data_at >= offset + length:
                 yield Block(offset, length, None)
                 continue
-            data = _read(handle, offset, length)
-            if len(data) < length:
+            own = min(length, self._own_bytes - offset)
+            data = _read(handle, offset, own)
+            if len(data) < own:
                 raise self._changed()
+            data += bytes(length - own)
             yield Block(offset, length, data if any_data(data) else None)
 
     def require_unchanged(self) -> None:
@@ -91,7 +95,7 @@ class FileSource:
     def _changed(self) -> PreconditionFailed:
         size = os.fstat(self._file.fileno()).st_size
         return PreconditionFailed(
-            f"{self.label}: it was changed while it was read (it had {self.size_bytes} bytes, and "
+            f"{self.label}: it was changed while it was read (it had {self._own_bytes} bytes, and "
             f"has {size}), so nothing of it was kept; send it when nobody writes to it"
         )
 

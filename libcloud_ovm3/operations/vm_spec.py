@@ -14,6 +14,7 @@ from libcloud_ovm3.estate.vm_metadata import VMMetadata
 from libcloud_ovm3.operations.guest_config import GuestConfig
 from libcloud_ovm3.operations.guest_types import is_hvm_wanted
 from libcloud_ovm3.operations.new_cards import CardSpec
+from libcloud_ovm3.operations.user_progress import require_progress
 
 if TYPE_CHECKING:
     from libcloud_ovm3.operations.plan_vm import VMPlan
@@ -81,8 +82,7 @@ def check(spec: VMSpec) -> None:
             f"ex_description {spec.description!r}: this is how a node is marked that is being "
             f"created; use other words"
         )
-    if spec.progress is not None and not callable(spec.progress):
-        raise InvalidArgument("ex_progress: expected a function of two numbers, or None")
+    require_progress(spec.progress)
     is_hvm_wanted(spec.domain_type)
     for what, number in (
         ("size.ram (or ex_memory_mb)", spec.memory_mb),

@@ -23,6 +23,7 @@ from libcloud_ovm3.installer import Result, State
 from libcloud_ovm3.simulator import Simulator
 from libcloud_ovm3.simulator.agent import ownership, repositories
 from tests.cli.running import address, on
+from tests.operations.serving import Server, put_pending_iso, serving
 from tests.operations.test_ssh_keys import ED25519 as KEY
 from tests.support import clock_of, driver_for, pins_of, simulate
 
@@ -65,6 +66,13 @@ class FakeSSH:
         pass
 
 
+@pytest.fixture(scope="module")
+def web() -> Iterator[Server]:
+    with serving() as server:
+        server.files = dict.fromkeys(("/debian-12.raw", "/cd/boot.iso"), bytes(4096))
+        yield server
+
+
 @pytest.fixture
 def no_ssh(monkeypatch: pytest.MonkeyPatch) -> None:
     result = Result(changed=False, state=NOT_INSTALLED, plan="")
@@ -97,6 +105,7 @@ def prepare(sim: Simulator, line: str) -> dict[str, str]:
         sim.add_vm(name, config={"vif": [f"mac={MAC},bridge=control0"]} if MAC in line else {})
     prepare_volumes(driver, line.split())
     Path("id_ed25519.pub").write_text(KEY)
+    Path("disk.img").write_bytes(b"\xeb" * 9999)
     if line.startswith("ovm3 key "):
         prepare_keys(sim, line.split())
     if line.startswith(("ovm3 network update", "ovm3 network delete")):
@@ -124,6 +133,8 @@ def prepare(sim: Simulator, line: str) -> dict[str, str]:
     if " eject-iso " in line:
         [node] = [one for one in driver.list_nodes() if one.name == "web-1"]
         driver.ex_insert_iso(node, driver.list_images()[-1])
+    if "PENDING" in line:
+        return {"PENDING": put_pending_iso(sim)}
     if "PATH OPERATION" in line:
         (sim.repository_path / "VirtualDisks" / "data.img").write_bytes(b"precious")
         path = f"/OVS/Repositories/{sim.repository_id}/VirtualDisks/data.img"
@@ -159,7 +170,9 @@ def prepare_volumes(driver: Any, words: list[str]) -> None:
 
 @pytest.mark.parametrize("path", [path for path in COMMANDS if path != "ovm3 demo"])
 @pytest.mark.usefixtures("no_ssh")
-def test_examples_run(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_examples_run(
+    path: str, web: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With a default estate, as they are printed. ``ovm3 demo`` has its own test."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("libcloud_ovm3.cli.asking.has_terminal", lambda: True)
@@ -167,7 +180,10 @@ def test_examples_run(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / str(number)))
         with simulate(hosts=2, host_module=True) as sim:
             values = prepare(sim, line)
-            _, *words = [values.get(one, one) for one in shlex.split(line.partition(" | ")[0])]
+            _, *words = [
+                values.get(one, one).replace("http://images.example.com", web.url)
+                for one in shlex.split(line.partition(" | ")[0])
+            ]
             done = on(sim, *words, stdin="y\ny\n", access=())
         assert done.exit_code == 0, (line, done.stderr)
         quiet = ("orphans -o name", " network release ")  # where there is nothing to say

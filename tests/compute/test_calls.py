@@ -16,6 +16,7 @@ from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.errors import KeyPairNotFound, PreconditionFailed
 from libcloud_ovm3.simulator import Simulator
 from tests.operations.cards import add_second_bridge
+from tests.operations.serving import put_pending_iso, serving
 from tests.operations.test_ssh_keys import ED25519
 from tests.support import calls_of, driver_for, quietly, simulate
 
@@ -68,6 +69,12 @@ def while_in_use(action: Callable[[str], Any]) -> None:
     """A repository with nodes, which stays."""
     with pytest.raises(PreconditionFailed, match="was left as it is"):
         action("MyRepo")
+
+
+def import_disk(driver: Any) -> None:
+    with serving() as server:
+        server.files["/x"] = bytes(4096)
+        quietly(driver.ex_import_image, f"{server.url}/x", "new")
 
 
 METHODS: dict[str, Callable[[Any, Any], Any]] = {
@@ -149,6 +156,8 @@ METHODS: dict[str, Callable[[Any, Any], Any]] = {
     "ex_copy_image_from_secondary": lambda driver, node: back_with_the_module(
         driver.ex_copy_image_from_secondary
     ),
+    "ex_import_image": lambda driver, node: import_disk(driver),
+    "ex_finish_import": lambda driver, node: driver.ex_finish_import(driver.image, ex_size_bytes=9),
     "ex_resume_node": resume_what_runs,
     "ex_set_metadata": lambda driver, node: with_keys(driver.ex_set_metadata, node, {"a": "b"}),
     "list_key_pairs": lambda driver, node: with_keys(driver.list_key_pairs),
@@ -322,6 +331,8 @@ def prepare(method: str, driver: Any, node: Any, sim: Simulator) -> None:
         driver.ex_create_network("spare", ex_parent="eth1")
     if method in ("delete_image", "copy_image"):
         driver.image = driver.create_image(node, "image").id
+    if method == "ex_finish_import":
+        driver.image = put_pending_iso(sim)
     if method.endswith("_iso"):
         (sim.repository_path / "ISOs").mkdir(exist_ok=True)
         (sim.repository_path / "ISOs" / "cd.iso").write_bytes(b"\0" * 2048)

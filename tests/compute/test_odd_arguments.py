@@ -23,6 +23,7 @@ METHODS = (
     "detach_volume ex_resize_volume ex_copy_volume ex_rename_volume ex_insert_iso ex_eject_iso "
     "create_volume_snapshot destroy_volume_snapshot ex_revert_volume ex_resume_node get_image "
     "create_image delete_image copy_image ex_control0 ex_repair_control0 "
+    "ex_import_image ex_finish_import "
     "ex_release_networks ex_remove_seed ex_list_nics ex_attach_nic ex_detach_nic ex_update_nic "
     "get_key_pair create_key_pair import_key_pair_from_string import_key_pair_from_file "
     "delete_key_pair ex_set_metadata"
@@ -48,6 +49,7 @@ def good(sim: Simulator) -> dict[str, Any]:
         "size": 2, "name": "n", "volume": volume, "node": node, "node_image": iso, "image": iso,
         "image_id": iso.id, "source_region": sim.repository_id, "ex_mode": "w", "ex_sizes": True,
         "snapshot": driver.create_volume_snapshot(volume), "ex_pause": False,
+        "source": "http://127.0.0.1:1/x", "ex_size_bytes": 9, "ex_kind": "raw",
         "network": network, "nic": driver.ex_attach_nic(node, network), "ex_network": network,
     }  # fmt: skip
 

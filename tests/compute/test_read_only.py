@@ -13,6 +13,7 @@ from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.agent.call_kinds import kind_of
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Error, PreconditionFailed, ReadOnly
 from libcloud_ovm3.simulator import Simulator
+from tests.operations.serving import put_pending_iso
 from tests.operations.test_ssh_keys import ED25519 as KEY
 from tests.support import calls_of, driver_for, fingerprints_of, quietly, simulate
 
@@ -92,6 +93,7 @@ class Subjects:
         self.repository = sim.add_repository("Second", hosts=[0])
         self.unmounted = sim.add_repository("Third")
         sim.hosts[1].mounts.pop(f"/OVS/Repositories/{self.unmounted}")
+        self.pending = put_pending_iso(sim)
         self.host = sim.hosts[1].address
         sim.hosts[1].records["network"]["addresses"].pop("control0")
         sim.wait(61)  # old enough for a reboot
@@ -150,6 +152,10 @@ CHANGES: dict[str, Change] = {
     "ex_unmount_secondary": lambda driver, has: driver.ex_unmount_secondary(has.secondary),
     "create_image": lambda driver, has: driver.create_image(has.stopped, "x"),
     "delete_image": lambda driver, has: driver.delete_image(has.image),
+    "ex_import_image": lambda driver, has: driver.ex_import_image(
+        "http://127.0.0.1:1/x", "x", ex_size_bytes=9, ex_repository="MyRepo"
+    ),
+    "ex_finish_import": lambda driver, has: driver.ex_finish_import(has.pending, ex_size_bytes=9),
     "copy_image": lambda driver, has: driver.copy_image(
         "MyRepo", has.image, "x", ex_repository="MyRepo"
     ),

@@ -35,6 +35,8 @@ WRITES = frozenset(
         "pause_vm",
         "unpause_vm",
         "copy_file",
+        "import_ISO",
+        "import_virtual_disk",
         "storage_plugin_mount",
         "storage_plugin_unmount",
         "mount_repository_fs",

@@ -26,6 +26,7 @@ _PRELOAD = [
     "tests.operations.networking",
     "tests.operations.seeding",
     "tests.operations.sharing",
+    "tests.operations.serving",
     "tests.operations.storing",
     "tests.storage.stores",
 ]

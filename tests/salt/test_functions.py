@@ -74,6 +74,7 @@ def test_what_methods_return_is_known() -> None:
         "KeyPair",
         "Node",
         "NodeImage",
+        "NodeImage | StorageVolume",
         "OVM3Network",
         "OVM3Nic",
         "OVM3Repository",

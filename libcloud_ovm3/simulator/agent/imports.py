@@ -6,9 +6,9 @@ Only from plain HTTP on loopback: a simulator never connects to other machines.
 from __future__ import annotations
 
 import shutil
-import threading
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +19,8 @@ from libcloud_ovm3.simulator.files import real_path
 from libcloud_ovm3.simulator.host import SimulatedHost
 
 SECONDS = 60.0
+_PIECE = 1 << 16
+_ISO_SECONDS = 3.0  # between the first piece of an ISO and the rest of it
 
 
 def import_virtual_disk(
@@ -34,18 +36,21 @@ def import_virtual_disk(
 def import_ISO(  # noqa: N802 - the agent's name
     host: SimulatedHost, url: str, iso_id: str, repo_uuid: str, option: Any = None
 ) -> None:
-    """Download to ``ISOs/<iso_id>`` after the response; options fault, as seen in 2014."""
+    """Download to ``ISOs/<iso_id>`` after the response; options fault, as seen in 2014.
+
+    The first piece is there at once, the rest some seconds later.
+    """
     if option is not None:
         raise AgentFault("exceptions.TypeError", "import_ISO() does not take an option")
     target = _target(host, url, repo_uuid, "ISOs", iso_id)
 
     def fetch() -> None:
         try:
-            _fetch(url, target)
+            _fetch(url, target, lambda: host.clock.pause(_ISO_SECONDS))
         except (AgentFault, OSError) as error:
             host.log("ERROR", "service:97", f"import_ISO: {error}")
 
-    threading.Thread(target=fetch, daemon=True).start()
+    host.clock.later(fetch, 0)
 
 
 def _target(host: SimulatedHost, url: str, repo_uuid: str, folder: str, name: str) -> Path:
@@ -77,10 +82,17 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def _fetch(url: str, target: Path) -> None:
+def _fetch(url: str, target: Path, between: Callable[[], None] = lambda: None) -> None:
+    """Download a file.
+
+    :param between: called when its first half is there, but 64 KiB at most
+    """
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect)
     try:
         with opener.open(url, timeout=SECONDS) as response, target.open("xb") as file:
+            file.write(response.read(min(_PIECE, (response.length or 0) // 2)))
+            file.flush()
+            between()
             shutil.copyfileobj(response, file)
     except urllib.error.HTTPError as error:
         raise AgentFault("urllib2.HTTPError", f"HTTP Error {error.code}: {error.reason}") from None
