@@ -64,24 +64,39 @@ def find_node(estate: Estate, spec: VMSpec) -> tuple[VM, EstateSnapshot] | None:
     vm_id, clock = vm_id_of(spec.key), estate.clock
     deadline = clock.now() + KEY_LIMIT
     text = f"VM {spec.name!r} is being created, with the same ex_idempotency_key: waiting for that"
-    while True:
-        snapshot = read_estate(estate)
-        vm = snapshot.vms.get(vm_id)
-        if vm is None:
-            return None
-        _require_name(vm, spec)
-        several = len(vm.definitions) > 1
-        is_begun = vm.state is State.PENDING
-        is_begun |= several and any(one.is_creating for one in vm.definitions)
-        is_begun &= not vm.live
-        if several and (not is_begun or clock.now() >= deadline):
-            raise _in_several_places(vm, spec)
-        if not is_begun:
-            return vm, snapshot
-        if clock.now() >= deadline:
-            raise _unfinished(snapshot, vm, spec)
+    vm, snapshot, is_begun = _look(estate, spec)
+    if is_begun:
         with waiting(text, vm=vm_id, limit=KEY_LIMIT):
-            clock.sleep(KEY_POLL)
+            while is_begun:
+                clock.sleep(KEY_POLL)
+                vm, snapshot, is_begun = _look(estate, spec, is_last=clock.now() >= deadline)
+    return None if vm is None else (vm, snapshot)
+
+
+def _look(
+    estate: Estate, spec: VMSpec, is_last: bool = False
+) -> tuple[VM | None, EstateSnapshot, bool]:
+    """Read the node of a key once.
+
+    :param is_last: it is not waited for any longer.
+    :return: it, the reading that has it, and whether its creation has not ended.
+
+    What is raised: as by :func:`find_node`.
+    """
+    snapshot = read_estate(estate)
+    vm = snapshot.vms.get(vm_id_of(spec.key))
+    if vm is None:
+        return None, snapshot, False
+    _require_name(vm, spec)
+    several = len(vm.definitions) > 1
+    is_begun = vm.state is State.PENDING
+    is_begun |= several and any(one.is_creating for one in vm.definitions)
+    is_begun &= not vm.live
+    if several and (not is_begun or is_last):
+        raise _in_several_places(vm, spec)
+    if is_begun and is_last:
+        raise _unfinished(snapshot, vm, spec)
+    return vm, snapshot, is_begun
 
 
 def _require_name(vm: VM, spec: VMSpec) -> None:
