@@ -90,6 +90,7 @@ def test_the_arguments_of_create_node() -> None:
     ("wrong", "message"),
     [
         ({"ex_keypair": "ops"}, "ex_keypair: not supported yet"),
+        ({"auth": "secret"}, "auth: not possible in .*: expected ex_keyname, .* by ex_userdata$"),
         ({"ex_nets": ["a"]}, "ex_nets: not known; expected one of"),
         ({"ex_hosts_off": ["a"]}, "ex_hosts_off: not possible in a provider, profile or map: a fi"),
         ({"ex_allow_same_name": True}, "ex_allow_same_name: not possible in .* by their names"),
