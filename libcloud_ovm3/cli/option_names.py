@@ -76,7 +76,7 @@ _TERMS = (
     (r"ex_set_metadata", "`ovm3 vm set-metadata`"),
     (r"auth(?=: )", "--ssh-key"),
     (r"\(auth(?=, )", "(--ssh-key, --root-password-file"),
-    (r"auth(?= and ex_keyname)", "--ssh-key, --root-password-file"),
+    (r"auth(?=(?: and|,) ex_keyname)", "--ssh-key, --root-password-file"),
     (r"password(?=: expected)", "--root-password-file"),
     (r"ex_keyname", "--key-name"),
     (r"key_material|key_file_path", "FILE"),
