@@ -81,8 +81,9 @@ class Deploying(NewNodes, Waiting):
         :param max_tries: How often to try to run the deployment.
         :type max_tries: ``int``
 
-        :param ssh_interface: Which of its addresses to connect to, ``public_ips`` or
-            ``private_ips``: the first one.
+        :param ssh_interface: Which of its addresses to connect to, ``public_ips`` (those on the
+            driver's ``ex_public_networks``; without that it is refused) or ``private_ips``: the
+            first one.
         :type ssh_interface: ``str``
 
         :param at_exit_func: Called with ``driver`` and ``node`` if the program is ended meanwhile.

@@ -38,6 +38,7 @@ LIBRARY = [
         ("ex_put_back(\"it's\", '0')", "`ovm3 disk put-back \"it's\" '0'`"),
         ("auth, ex_keyname and ex_userdata of this call",
          "--ssh-key, --root-password-file, --key-name and --user-data of this call"),
+        ("get them; ex_list_networks lists", "get them; `ovm3 network list` lists"),
         ("key_material: this is a private key", "FILE: this is a private key"),
         ("key_file_path 'id.pub': No", "FILE 'id.pub': No"),
         ("(ex_force=True stops it hard)", "(--force stops it hard)"),
