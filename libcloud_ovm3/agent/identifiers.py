@@ -24,8 +24,6 @@ def undashed(text: object) -> str | None:
 def if_no_id(text: object) -> str:
     """What an error adds where an id was expected and this is none of any kind: people give names.
 
-    :return: "" for a uuid, for a path in a repository, and for a physical disk.
+    :return: "" for a uuid, and for a path in a repository.
     """
-    if undashed(text) or "/" in str(text) or str(text).startswith("phy:"):
-        return ""
-    return " (expected an id, not a name)"
+    return "" if undashed(text) or "/" in str(text) else " (expected an id, not a name)"

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from libcloud_ovm3.agent.disk import DiskEntry
-from libcloud_ovm3.agent.identifiers import if_no_id
 from libcloud_ovm3.errors import SearchIncomplete, VolumeNotFound
 from libcloud_ovm3.estate.attachments import (
     Attachment,
@@ -128,7 +127,7 @@ class VolumeList:
                 f"{what} {wanted!r} was not found, but not everything could be read: "
                 f"{'; '.join(unread)}"
             )
-        why = set_aside_as(self.estate.repositories, comparable_id(wanted)) or if_no_id(wanted)
+        why = set_aside_as(self.estate.repositories, comparable_id(wanted))
         raise VolumeNotFound(f"there is no {what} {wanted!r}{why}")
 
 

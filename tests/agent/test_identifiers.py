@@ -33,7 +33,7 @@ def test_what_is_no_uuid(text: Any) -> None:
 
 
 def test_who_is_told_that_an_id_is_expected() -> None:
-    for text in (PLAIN, DASHED.upper(), f"{PLAIN}/ISOs/a.iso", "/OVS/a.img", "phy:36006016"):
+    for text in (PLAIN, DASHED.upper(), f"{PLAIN}/ISOs/a.iso", "/OVS/a.img"):
         assert if_no_id(text) == ""
     for text in ("web-1", "", 7):
         assert if_no_id(text) == " (expected an id, not a name)"
