@@ -164,7 +164,7 @@ def _plan(estate: Estate, spec: VMSpec) -> VMPlan:
     image = image_of(snapshot.repositories, spec.image_id, snapshot.errors())
     if image.kind == ISO and not spec.disk_gb:
         raise InvalidArgument(
-            f"{image.label} is an ISO, so the node gets an empty disk: size.disk (or ex_disk_gb) "
+            f"{image.label} is an ISO, so the VM gets an empty disk: size.disk (or ex_disk_gb) "
             f"is required: its size in GB, more than 0"
         )
     iso = None

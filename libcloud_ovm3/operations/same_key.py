@@ -108,8 +108,8 @@ def _require_name(vm: VM, spec: VMSpec) -> None:
         )
     if vm.name != spec.name:
         raise InvalidArgument(
-            f"ex_idempotency_key {spec.key!r}: the node of this key, {vm.id}, is named "
-            f"{vm.name!r}, not {spec.name!r}; use another key for another node",
+            f"ex_idempotency_key {spec.key!r}: the VM of this key, {vm.id}, is named "
+            f"{vm.name!r}, not {spec.name!r}; use another key for another VM",
             nodes=[vm.summary],
         )
 
