@@ -34,6 +34,7 @@ from libcloud_ovm3.operations.define_vm import (
     is_listed,
     not_completed,
     read_config,
+    read_pending,
     released,
 )
 from libcloud_ovm3.operations.delete_files import delete_file
@@ -88,8 +89,9 @@ def create(plan: VMPlan) -> tuple[VM, list[str]]:
         _make_empty(plan, notices)
         _write_seed(plan, notices)
         with waiting(f"configuring {vm} on {plan.host.label}", vm=plan.vm_id):
+            pending = read_pending(plan)
             _record(plan, notices)
-            definition = configure(plan, notices)
+            definition = configure(plan, pending, notices)
     except (*NEVER_SENT, AgentFault, NameTaken, PreconditionFailed) as error:
         _undo(plan, error)
         raise

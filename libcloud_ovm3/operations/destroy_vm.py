@@ -223,8 +223,9 @@ def _require_absent(operation: Operation, vm: VM, disks: Disks) -> EstateSnapsho
 
 def _kept_all(operation: Operation, vm: VM, paths: tuple[str, ...], why: str) -> Ovm3Error:
     return operation.incomplete(
-        f"VM {vm.label}: while its definition was being deleted it was started, or a host became "
-        f"unreachable ({why}); its disks were kept: {', '.join(paths) or '(none)'}",
+        f"VM {vm.label}: while its definition was being deleted it was created again, or started, "
+        f"or a host became unreachable ({why}); its disks were kept: "
+        f"{', '.join(paths) or '(none)'}",
         left=(vm.id, *paths),
         nodes=[vm.summary],
     )

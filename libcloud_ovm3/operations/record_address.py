@@ -96,7 +96,7 @@ def addresses_of_others(
 
 
 def forget_addresses(operation: Operation, snapshot: EstateSnapshot, vm: VM) -> list[str]:
-    """Remove what is recorded of a VM that was destroyed; no call, if nothing is.
+    """Remove what was recorded of a VM that was destroyed; no call, if nothing was.
 
     :return: A notice, if it could not be removed: only the next node of an idempotency key has the
         same id, and its creation removes it.
@@ -106,9 +106,11 @@ def forget_addresses(operation: Operation, snapshot: EstateSnapshot, vm: VM) -> 
         repository = snapshot.repository(definition.repository_id)
         if repository is None or vm.id not in recorded_of(repository).entries:
             continue
+        known = recorded_of(repository)
+        forget = record_entry.forgetting(repository, known, vm.id)
         try:
-            gone = record_entry.entries_of_gone(snapshot, recorded_of(repository))
-            change_entry(operation, repository, vm.id, lambda now: {}, _WHAT.format(vm.id), gone)
+            gone = record_entry.entries_of_gone(snapshot, known)
+            change_entry(operation, repository, vm.id, forget, _WHAT.format(vm.id), gone)
         except Ovm3Error as error:
             notices.append(f"VM {vm.label}: its addresses may still be recorded: {error}")
     return notices

@@ -13,9 +13,9 @@ from libcloud_ovm3.estate.vms import read_estate
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.own_disks import repository_of
 from libcloud_ovm3.operations.record_entry import (
-    NONE_GONE,
     change_entry,
     entries_of_gone,
+    forgetting,
     module_that_records,
 )
 
@@ -89,7 +89,7 @@ def set_metadata(estate: Estate, vm_id: str, metadata: Any, tags: Any) -> list[s
 
     gone = entries_of_gone(snapshot, recorded_metadata(repository))
     where = (Operation(estate), module, repository, DOCUMENT, vm.id)
-    return change_entry(*where, change, f"what is recorded of {_WHAT} of VM {vm.id}", gone)
+    return change_entry(*where, change, _recorded_of(vm.id), gone)
 
 
 def require_metadata_recordable(repository: Repository) -> HostModule:
@@ -101,27 +101,21 @@ def require_metadata_recordable(repository: Repository) -> HostModule:
 
 
 def record_metadata(
-    operation: Operation,
-    repository: Repository,
-    vm_id: str,
-    wanted: VMMetadata,
-    gone: Mapping[str, Mapping[str, Any]] = NONE_GONE,
+    operation: Operation, repository: Repository, vm_id: str, wanted: VMMetadata
 ) -> list[str]:
     """Record the metadata and the tags of a VM, instead of what was recorded.
 
-    :param gone: As :func:`.change_entry` takes it.
     :return: Notices for the user.
     :raises Ovm3Error: See :func:`.change_entry`.
     """
     module = require_metadata_recordable(repository)
     entry = wanted.to_entry()
     where = (operation, module, repository, DOCUMENT, vm_id)
-    what = f"what is recorded of {_WHAT} of VM {vm_id}"
-    return change_entry(*where, lambda now: entry, what, gone)
+    return change_entry(*where, lambda now: entry, _recorded_of(vm_id))
 
 
 def forget_metadata(operation: Operation, snapshot: EstateSnapshot, vm: VM) -> list[str]:
-    """Remove what is recorded of a VM that was destroyed; no call, if nothing is.
+    """Remove what was recorded of a VM that was destroyed; no call, if nothing was.
 
     :return: A notice, if it could not be removed, or may be there although the host module, which
         could tell, is not used or could not read it.
@@ -139,9 +133,16 @@ def forget_metadata(operation: Operation, snapshot: EstateSnapshot, vm: VM) -> l
             continue
         if repository is None or vm.id not in recorded_metadata(repository).entries:
             continue
+        known = recorded_metadata(repository)
         try:
-            gone = entries_of_gone(snapshot, recorded_metadata(repository))
-            record_metadata(operation, repository, vm.id, VMMetadata(), gone)
+            module = require_metadata_recordable(repository)
+            where = (operation, module, repository, DOCUMENT, vm.id)
+            forget, gone = forgetting(repository, known, vm.id), entries_of_gone(snapshot, known)
+            change_entry(*where, forget, _recorded_of(vm.id), gone)
         except Ovm3Error as error:
             notices.append(f"VM {vm.label}: its metadata may still be recorded: {error}")
     return notices
+
+
+def _recorded_of(vm_id: str) -> str:
+    return f"what is recorded of {_WHAT} of VM {vm_id}"

@@ -11,7 +11,8 @@ import pytest
 from libcloud.compute.base import NodeAuthPassword
 from libcloud.compute.types import NodeState
 
-from libcloud_ovm3.errors import Ovm3Warning
+from libcloud_ovm3.errors import OperationIncomplete, Ovm3Warning
+from libcloud_ovm3.operations.same_key import vm_id_of
 from tests.operations.failures import KILLS, Step, create_keyed
 from tests.operations.killed import kill_client_at
 from tests.operations.seeding import create_noted
@@ -88,3 +89,38 @@ def test_a_client_that_was_killed_has_recorded_all(when: str) -> None:
             quietly(driver_for(sim).destroy_node, node)
         node = quietly(create_noted, driver_for(sim))
         assert (node.extra["metadata"], node.private_ips) == ({"owner": "me"}, ["192.0.2.10"])
+
+
+@pytest.mark.parametrize("function", ["copy_file", "delete_vm"])
+@pytest.mark.parametrize("owner", ["me", "another"])
+def test_what_is_recorded_of_a_node_that_is_made_again_stays(owner: str, function: str) -> None:
+    """A client stands still while it creates or destroys the node, and another one makes it anew:
+    what is recorded of that one is neither replaced nor forgotten."""
+    moment = "before" if function == "copy_file" else "after"
+    with simulate(2, vms=0, template_bytes=1 << 20, host_module=True) as sim:
+        first, second = driver_for(sim), driver_for(sim, host=sim.hosts[1].address)
+        card = {"network": first.ex_list_networks()[0].id, "mac": "00:21:f6:00:00:07"}
+        noted: dict[str, Any] = {"ex_metadata": {"owner": "me"}}
+        given = {"me": {**noted, "ex_networks": [{**card, "address": "192.0.2.10"}]}}
+        card |= {"address": "192.0.2.11"}
+        given |= {"another": {"ex_metadata": {"owner": "another"}, "ex_networks": [card]}}
+
+        def make_again(when: str) -> None:
+            if when == moment:
+                sim.clear_misbehaviour()
+                if function == "copy_file":
+                    quietly(second.destroy_node, vm_id_of("order 4711"))
+                quietly(create_keyed, second, **given[owner])
+
+        if function == "delete_vm":
+            node = quietly(create_keyed, first, **given["me"])
+        sim.misbehave("hook", function, hook=make_again)
+        if function == "copy_file":
+            quietly(create_keyed, first, **given["me"])
+        else:
+            with pytest.raises(OperationIncomplete, match="it was created again, or started"):
+                quietly(first.destroy_node, node)
+        [node] = second.list_nodes()
+        expected = given[owner]
+        assert node.extra["metadata"] == expected["ex_metadata"]
+        assert node.private_ips == [expected["ex_networks"][0]["address"]]
