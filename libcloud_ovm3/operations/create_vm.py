@@ -182,16 +182,20 @@ def _record(plan: VMPlan, notices: list[str]) -> None:
     """Step 2e: the static addresses of its cards, and its metadata, instead of what an earlier node
     of its key has left: before its definition says that it is complete, as a client that dies in
     between must not leave one that looks so.
+
+    What was left is removed first. Left as it is because this one's is the same, it would be
+    removed by a client that is about to do so, for the earlier node.
     """
     old = delete_seeds(plan.operation, plan.snapshot, plan.old_seeds)
     notices += [f"the seed of an earlier node of the key is left: {why}" for why in old.values()]
     try:
-        if plan.addresses:
-            where = (plan.operation, plan.repository, plan.vm_id)
-            notices += record_addresses(*where, plan.addresses)
-        if plan.records_metadata:
-            wanted = plan.spec.metadata
-            notices += record_metadata(plan.operation, plan.repository, plan.vm_id, wanted)
+        where = (plan.operation, plan.repository, plan.vm_id)
+        for cards in (plan.old_addresses, plan.cards.addresses):
+            notices += record_addresses(*where, cards) if cards else []
+        if plan.old_metadata:
+            notices += record_metadata(*where, VMMetadata())
+        if plan.spec.metadata.to_entry():
+            notices += record_metadata(*where, plan.spec.metadata)
     except OperationIncomplete as error:
         raise not_completed(plan, error) from error
 
@@ -268,8 +272,8 @@ def _withdraw(plan: VMPlan) -> None:
         doors.withdraw_vm(plan.host, plan.repository.id, plan.directory)
     except (AgentFault, OutcomeUnknown) as failed:
         require_deleted(plan.host, plan.repository.id, plan.directory, failed)
-    if plan.addresses:
-        cards = [one._replace(addresses=()) for one in plan.addresses]
+    if plan.cards.addresses:
+        cards = [one._replace(addresses=()) for one in plan.cards.addresses]
         record_addresses(plan.operation, plan.repository, plan.vm_id, cards)
-    if plan.records_metadata:
+    if plan.spec.metadata.to_entry():
         record_metadata(plan.operation, plan.repository, plan.vm_id, VMMetadata())

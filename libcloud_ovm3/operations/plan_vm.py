@@ -82,18 +82,15 @@ class VMPlan:
         return {"id": self.vm_id, "name": self.spec.name, "state": None}
 
     @property
-    def records_metadata(self) -> bool:
-        """Whether its metadata are recorded, or those that an earlier VM of its key has left."""
-        left = recorded_metadata(self.repository).entries
-        return bool(self.spec.metadata.to_entry()) or self.vm_id in left
+    def old_metadata(self) -> bool:
+        """Whether an earlier VM of its key has left metadata."""
+        return self.vm_id in recorded_metadata(self.repository).entries
 
     @property
-    def addresses(self) -> tuple[CardAddresses, ...]:
-        """What is recorded of the addresses of its cards, and removed of those of an earlier VM."""
-        new = self.cards.addresses
+    def old_addresses(self) -> tuple[CardAddresses, ...]:
+        """What is to be recorded, so that an earlier VM of its key has left no addresses."""
         left = recorded_of(self.repository).entries.get(self.vm_id, {})
-        old = left.keys() - {one.mac for one in new}
-        return (*new, *(CardAddresses(mac, "", ()) for mac in sorted(old)))
+        return tuple(CardAddresses(mac, "", ()) for mac in sorted(left))
 
     @property
     def old_seeds(self) -> list[Seed]:

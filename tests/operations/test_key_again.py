@@ -91,12 +91,19 @@ def test_a_client_that_was_killed_has_recorded_all(when: str) -> None:
         assert (node.extra["metadata"], node.private_ips) == ({"owner": "me"}, ["192.0.2.10"])
 
 
-@pytest.mark.parametrize("function", ["copy_file", "delete_vm"])
-@pytest.mark.parametrize("owner", ["me", "another"])
+@pytest.mark.parametrize(
+    ("function", "owner"),
+    [
+        ("copy_file", "another"),
+        ("delete_vm", "me"),
+        ("delete_vm", "another"),
+        ("libcloud_write_document", "me"),
+    ],
+)
 def test_what_is_recorded_of_a_node_that_is_made_again_stays(owner: str, function: str) -> None:
     """A client stands still while it creates or destroys the node, and another one makes it anew:
     what is recorded of that one is neither replaced nor forgotten."""
-    moment = "before" if function == "copy_file" else "after"
+    moment = "after" if function == "delete_vm" else "before"
     with simulate(2, vms=0, template_bytes=1 << 20, host_module=True) as sim:
         first, second = driver_for(sim), driver_for(sim, host=sim.hosts[1].address)
         card = {"network": first.ex_list_networks()[0].id, "mac": "00:21:f6:00:00:07"}
@@ -112,7 +119,7 @@ def test_what_is_recorded_of_a_node_that_is_made_again_stays(owner: str, functio
                     quietly(second.destroy_node, vm_id_of("order 4711"))
                 quietly(create_keyed, second, **given[owner])
 
-        if function == "delete_vm":
+        if function != "copy_file":
             node = quietly(create_keyed, first, **given["me"])
         sim.misbehave("hook", function, hook=make_again)
         if function == "copy_file":
