@@ -12,6 +12,7 @@ from __future__ import annotations
 import posixpath
 from dataclasses import replace
 
+from libcloud_ovm3.agent.config import VMConfig
 from libcloud_ovm3.errors import (
     NEVER_SENT,
     AgentFault,
@@ -37,6 +38,7 @@ from libcloud_ovm3.operations.define_vm import (
     read_pending,
     released,
 )
+from libcloud_ovm3.operations.definition_door import deletion_digest
 from libcloud_ovm3.operations.delete_files import delete_file
 from libcloud_ovm3.operations.destroy_vm import require_deleted
 from libcloud_ovm3.operations.empty_disk import EmptyFile, make_empty
@@ -266,10 +268,16 @@ def _undo(plan: VMPlan, error: Ovm3Error) -> None:
 
 def _withdraw(plan: VMPlan) -> None:
     """Delete the definition, and what is recorded of the VM; not another client's with its key."""
+    place = Definition(plan.repository.id, plan.directory, VMConfig({"uuid": plan.vm_id}))
+    digest = deletion_digest(plan.operation, plan.host, plan.snapshot.hosts, place)
     if plan.spec.key and not has_mark(plan, read_config(plan)):
         return
     try:
-        doors.withdraw_vm(plan.host, plan.repository.id, plan.directory)
+        doors.withdraw_vm(plan.operation, plan.host, place, digest)
+    except PreconditionFailed:
+        if has_mark(plan, read_config(plan)):
+            raise
+        return
     except (AgentFault, OutcomeUnknown) as failed:
         require_deleted(plan.host, plan.repository.id, plan.directory, failed)
     if plan.cards.addresses:

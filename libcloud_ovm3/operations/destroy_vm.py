@@ -245,7 +245,8 @@ def _file_systems(disks: Disks) -> dict[str, FileSystem]:
 
 
 def _delete_vm(operation: Operation, snapshot: EstateSnapshot, vm: VM, disks: Disks) -> None:
-    host = repository_of(snapshot, vm.definition).mounted_on[0]
+    mounted = repository_of(snapshot, vm.definition).mounted_on
+    host = next((one for one in mounted if one.module3 is not None), mounted[0])
     paths = tuple(path for _, path in disks)
     try:
         try:

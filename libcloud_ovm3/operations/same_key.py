@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING
 
+from libcloud_ovm3.agent.identifiers import dashed
 from libcloud_ovm3.errors import (
     InvalidArgument,
     OperationIncomplete,
@@ -24,6 +25,7 @@ KEY_LIMIT = 60.0  # seconds for another client with the key to complete the node
 KEY_POLL = 5.0
 
 _NODES = uuid.UUID("3b7c0c52-6f0e-4f5b-9b60-2f1d6a1c9e47")
+_NODES_VERSION = 5  # no other id that this package, or a Manager, gives to a VM is of it
 
 
 class MadeByAnother(PreconditionFailed):
@@ -33,6 +35,11 @@ class MadeByAnother(PreconditionFailed):
 def vm_id_of(key: str) -> str:
     """The dashed uuid of the node of a key: the same for all clients, at any time."""
     return str(uuid.uuid5(_NODES, key))
+
+
+def is_of_key(vm_id: str) -> bool:
+    """Whether an id is made of a key, so that another VM may have it one day. Pure."""
+    return dashed(vm_id) is not None and uuid.UUID(vm_id).version == _NODES_VERSION
 
 
 def require_unused(snapshot: EstateSnapshot, spec: VMSpec) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from libcloud.compute.types import NodeState
 
+from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.errors import (
     InvalidArgument,
     OperationIncomplete,
@@ -268,6 +269,26 @@ def test_the_last_form_overwrites_no_other_with_the_module(late: bool) -> None:
         node = driver_for(sim).ex_get_node(made[0].id)
         assert (node.extra["disks"], node.state) == (made[0].extra["disks"], NodeState.RUNNING)
         assert not driver_for(sim).ex_list_orphans()
+
+
+@pytest.mark.parametrize("undone", [False, True], ids=["destroyed", "undone"])
+def test_a_deletion_that_is_carried_out_late_deletes_no_other_with_the_module(undone: bool) -> None:
+    """The request to delete the vm.cfg is late; meanwhile the node is destroyed, and made again."""
+    with simulate(1, vms=0, template_bytes=1 << 20, host_module=True) as sim:
+        driver = driver_for(sim)
+        if not undone:
+            quietly(create_keyed, driver)
+        sim.misbehave("fault", "copy_file")
+        sim.misbehave("delayed", "libcloud_change_vm", nth=2 if undone else 1)
+        act = create_keyed if undone else partial(OVM3NodeDriver.destroy_node, node=vm_id_of(KEY))
+        with pytest.raises(OperationIncomplete, match="may be left"):
+            quietly(act, driver)
+        sim.clear_misbehaviour()
+        quietly(driver.destroy_node, vm_id_of(KEY))
+        node = quietly(create_keyed, driver)
+        sim.flush_delayed()
+        assert driver.ex_get_node(node.id).extra["disks"] == node.extra["disks"]
+        assert not calls_of(sim, "delete_vm")
 
 
 def test_what_an_earlier_node_has_left() -> None:
