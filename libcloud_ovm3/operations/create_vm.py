@@ -48,8 +48,12 @@ from libcloud_ovm3.operations.new_volumes import require_no_rivals, require_unhe
 from libcloud_ovm3.operations.own_definition import has_mark, require_no_definition
 from libcloud_ovm3.operations.own_name import require_alone
 from libcloud_ovm3.operations.plan_vm import VMPlan
-from libcloud_ovm3.operations.record_address import record_addresses
-from libcloud_ovm3.operations.record_metadata import record_metadata
+from libcloud_ovm3.operations.record_address import (
+    entry_of,
+    record_addresses,
+    withdraw_addresses,
+)
+from libcloud_ovm3.operations.record_metadata import record_metadata, withdraw_metadata
 from libcloud_ovm3.operations.remove_seed import delete_seeds
 from libcloud_ovm3.operations.same_key import MadeByAnother
 from libcloud_ovm3.operations.source_state import read_source, what_changed
@@ -264,10 +268,28 @@ def _undo(plan: VMPlan, error: Ovm3Error) -> None:
             nodes=[plan.summary],
             **plan.where,
         ) from error
+    try:
+        _forget(plan)
+    except Ovm3Error as second:
+        raise plan.operation.incomplete(
+            f"creating VM {plan.spec.name!r} failed: {error}. It was undone, but for what is "
+            f"recorded of {plan.vm_id}: {second}. destroy_node or ex_set_metadata of another node "
+            f"of repository {plan.repository.id} removes that",
+            **plan.where,
+        ) from error
+
+
+def _forget(plan: VMPlan) -> None:
+    """Remove what this operation has recorded of the VM, if it has."""
+    where = (plan.operation, plan.repository, plan.vm_id)
+    if plan.cards.addresses:
+        withdraw_addresses(*where, entry_of(plan.cards.addresses))
+    if plan.spec.metadata.to_entry():
+        withdraw_metadata(*where, plan.spec.metadata.to_entry())
 
 
 def _withdraw(plan: VMPlan) -> None:
-    """Delete the definition, and what is recorded of the VM; not another client's with its key."""
+    """Delete the definition; not another client's with its key."""
     place = Definition(plan.repository.id, plan.directory, VMConfig({"uuid": plan.vm_id}))
     digest = deletion_digest(plan.operation, plan.host, plan.snapshot.hosts, place)
     if plan.spec.key and not has_mark(plan, read_config(plan)):
@@ -280,8 +302,3 @@ def _withdraw(plan: VMPlan) -> None:
         return
     except (AgentFault, OutcomeUnknown) as failed:
         require_deleted(plan.host, plan.repository.id, plan.directory, failed)
-    if plan.cards.addresses:
-        cards = [one._replace(addresses=()) for one in plan.cards.addresses]
-        record_addresses(plan.operation, plan.repository, plan.vm_id, cards)
-    if plan.spec.metadata.to_entry():
-        record_metadata(plan.operation, plan.repository, plan.vm_id, VMMetadata())

@@ -57,7 +57,7 @@ def record_addresses(
     :raises AgentFault: The host refused; what is recorded is as it was.
     :raises OperationIncomplete: Whether it was recorded is unknown.
     """
-    wanted = {card.mac: list(card.addresses) for card in cards}
+    wanted = entry_of(cards)
     what = _WHAT.format(vm_id)
     return change_entry(operation, repository, vm_id, lambda now: {**now, **wanted}, what)
 
@@ -107,13 +107,34 @@ def forget_addresses(operation: Operation, snapshot: EstateSnapshot, vm: VM) -> 
         if repository is None or vm.id not in recorded_of(repository).entries:
             continue
         known = recorded_of(repository)
-        forget = record_entry.forgetting(repository, known, vm.id)
         try:
             gone = record_entry.entries_of_gone(snapshot, known)
-            change_entry(operation, repository, vm.id, forget, _WHAT.format(vm.id), gone)
+            withdraw_addresses(operation, repository, vm.id, known.entries[vm.id], gone)
         except Ovm3Error as error:
             notices.append(f"VM {vm.label}: its addresses may still be recorded: {error}")
     return notices
+
+
+def withdraw_addresses(
+    operation: Operation,
+    repository: Repository,
+    vm_id: str,
+    recorded: Mapping[str, Any],
+    gone: Mapping[str, Mapping[str, Any]] = record_entry.NONE_GONE,
+) -> None:
+    """Remove what is recorded of a VM that was deleted; see :func:`.record_entry.forgetting`.
+
+    :param recorded: The entry.
+    :param gone: As :func:`.record_entry.change_entry` takes it.
+    :raises Ovm3Error: See :func:`change_entry`.
+    """
+    forget = record_entry.forgetting(repository, vm_id, recorded)
+    change_entry(operation, repository, vm_id, forget, _WHAT.format(vm_id), gone)
+
+
+def entry_of(cards: Iterable[CardAddresses]) -> dict[str, list[str]]:
+    """The entry of a VM with these cards."""
+    return {card.mac: list(card.addresses) for card in cards}
 
 
 def change_entry(

@@ -60,17 +60,17 @@ def entries_of_gone(snapshot: EstateSnapshot, known: Recorded) -> Mapping[str, M
 
 
 def forgetting(
-    repository: Repository, known: Recorded, vm_id: str
+    repository: Repository, vm_id: str, recorded: Mapping[str, Any]
 ) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
-    """For :func:`change_entry`: nothing is recorded of a VM that was destroyed any more. What is
+    """For :func:`change_entry`: nothing is recorded of a VM that was deleted any more. What is
     recorded of one that an idempotency key has made again meanwhile stays.
 
-    :param known: What was read of the document before it was destroyed.
+    :param recorded: What was recorded of it before it was deleted.
     """
 
     def forget(now: Mapping[str, Any]) -> Mapping[str, Any]:
-        is_as_read = now == known.entries.get(vm_id)
-        return {} if is_as_read and undashed(vm_id) not in _defined_in(repository) else now
+        is_its = bool(now) and now == recorded
+        return {} if is_its and undashed(vm_id) not in _defined_in(repository) else now
 
     return forget
 

@@ -13,6 +13,7 @@ from libcloud_ovm3.estate.vms import read_estate
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.own_disks import repository_of
 from libcloud_ovm3.operations.record_entry import (
+    NONE_GONE,
     change_entry,
     entries_of_gone,
     forgetting,
@@ -114,6 +115,25 @@ def record_metadata(
     return change_entry(*where, lambda now: entry, _recorded_of(vm_id))
 
 
+def withdraw_metadata(
+    operation: Operation,
+    repository: Repository,
+    vm_id: str,
+    recorded: Mapping[str, Any],
+    gone: Mapping[str, Mapping[str, Any]] = NONE_GONE,
+) -> None:
+    """Remove what is recorded of a VM that was deleted; see :func:`.forgetting`.
+
+    :param recorded: The entry.
+    :param gone: As :func:`.change_entry` takes it.
+    :raises Ovm3Error: See :func:`.change_entry`.
+    """
+    module = require_metadata_recordable(repository)
+    where = (operation, module, repository, DOCUMENT, vm_id)
+    forget = forgetting(repository, vm_id, recorded)
+    change_entry(*where, forget, _recorded_of(vm_id), gone)
+
+
 def forget_metadata(operation: Operation, snapshot: EstateSnapshot, vm: VM) -> list[str]:
     """Remove what was recorded of a VM that was destroyed; no call, if nothing was.
 
@@ -135,10 +155,8 @@ def forget_metadata(operation: Operation, snapshot: EstateSnapshot, vm: VM) -> l
             continue
         known = recorded_metadata(repository)
         try:
-            module = require_metadata_recordable(repository)
-            where = (operation, module, repository, DOCUMENT, vm.id)
-            forget, gone = forgetting(repository, known, vm.id), entries_of_gone(snapshot, known)
-            change_entry(*where, forget, _recorded_of(vm.id), gone)
+            gone = entries_of_gone(snapshot, known)
+            withdraw_metadata(operation, repository, vm.id, known.entries[vm.id], gone)
         except Ovm3Error as error:
             notices.append(f"VM {vm.label}: its metadata may still be recorded: {error}")
     return notices

@@ -210,6 +210,18 @@ def test_what_was_recorded_of_a_node_that_is_not_made_is_removed() -> None:
         assert b'"addresses": {}' in newest.read_bytes()
 
 
+def test_only_what_is_recorded_is_left() -> None:
+    """The node and its disk are gone: nobody is told to look for them."""
+    with make_sim() as sim:
+        driver = driver_for(sim)
+        sim.misbehave("fault", "libcloud_write_document", nth=2, times=2)
+        card = {"network": "10e69b4de3", "address": "192.0.2.9"}
+        with pytest.raises(OperationIncomplete, match="undone, but for what is recorded") as caught:
+            quietly(create, driver, **GIVEN, ex_networks=[card])
+        assert not caught.value.left
+        assert NEW_NAME not in [one.name for one in driver.list_nodes()]
+
+
 def test_a_later_node_of_a_key_does_not_have_them() -> None:
     """What could not be removed with the first one is not shown as the second one's."""
     with make_sim() as sim:

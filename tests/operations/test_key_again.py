@@ -11,7 +11,7 @@ import pytest
 from libcloud.compute.base import NodeAuthPassword
 from libcloud.compute.types import NodeState
 
-from libcloud_ovm3.errors import OperationIncomplete, Ovm3Warning
+from libcloud_ovm3.errors import OperationIncomplete, Ovm3Error, Ovm3Warning
 from libcloud_ovm3.operations.same_key import vm_id_of
 from tests.operations.failures import KILLS, Step, create_keyed
 from tests.operations.killed import kill_client_at
@@ -92,25 +92,28 @@ def test_a_client_that_was_killed_has_recorded_all(when: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("function", "owner"),
+    ("stands", "owner"),
     [
-        ("copy_file", "another"),
-        ("delete_vm", "me"),
-        ("delete_vm", "another"),
-        ("libcloud_write_document", "me"),
+        ("before copy_file", "another"),
+        ("after undoing", "me"),
+        ("after undoing", "another"),
+        ("after deletion", "me"),
+        ("after deletion", "another"),
+        ("before libcloud_write_document", "me"),
     ],
 )
-def test_what_is_recorded_of_a_node_that_is_made_again_stays(owner: str, function: str) -> None:
-    """A client stands still while it creates or destroys the node, and another one makes it anew:
-    what is recorded of that one is neither replaced nor forgotten."""
-    moment = "after" if function == "delete_vm" else "before"
+def test_what_is_recorded_of_a_node_that_is_made_again_stays(owner: str, stands: str) -> None:
+    """A client stands still while it creates, undoes or destroys the node, and another one makes it
+    anew: what is recorded of that one is neither replaced nor forgotten."""
+    moment, _, function = stands.partition(" ")
+    is_created = function in ("copy_file", "undoing")
     with simulate(2, vms=0, template_bytes=1 << 20, host_module=True) as sim:
         first, second = driver_for(sim), driver_for(sim, host=sim.hosts[1].address)
         card = {"network": first.ex_list_networks()[0].id, "mac": "00:21:f6:00:00:07"}
-        noted: dict[str, Any] = {"ex_metadata": {"owner": "me"}}
-        given = {"me": {**noted, "ex_networks": [{**card, "address": "192.0.2.10"}]}}
-        card |= {"address": "192.0.2.11"}
-        given |= {"another": {"ex_metadata": {"owner": "another"}, "ex_networks": [card]}}
+        given: dict[str, Any] = {
+            name: {"ex_metadata": {"owner": name}, "ex_networks": [{**card, "address": address}]}
+            for name, address in (("me", "192.0.2.10"), ("another", "192.0.2.11"))
+        }
 
         def make_again(when: str) -> None:
             if when == moment:
@@ -119,15 +122,22 @@ def test_what_is_recorded_of_a_node_that_is_made_again_stays(owner: str, functio
                     quietly(second.destroy_node, vm_id_of("order 4711"))
                 quietly(create_keyed, second, **given[owner])
 
-        if function != "copy_file":
+        if not is_created:
             node = quietly(create_keyed, first, **given["me"])
-        sim.misbehave("hook", function, hook=make_again)
+        if function == "undoing":
+            sim.misbehave("hook", "libcloud_change_vm", nth=2, hook=make_again)
+        else:
+            called = "libcloud_change_vm" if function == "deletion" else function
+            sim.misbehave("hook", called, hook=make_again)
         if function == "copy_file":
             quietly(create_keyed, first, **given["me"])
+        elif function == "undoing":
+            sim.misbehave("fault", "libcloud_write_document", nth=2)
+            with pytest.raises(Ovm3Error, match="as it was"):
+                quietly(create_keyed, first, **given["me"])
         else:
             with pytest.raises(OperationIncomplete, match="it was created again, or started"):
                 quietly(first.destroy_node, node)
         [node] = second.list_nodes()
-        expected = given[owner]
-        assert node.extra["metadata"] == expected["ex_metadata"]
-        assert node.private_ips == [expected["ex_networks"][0]["address"]]
+        assert node.extra["metadata"] == given[owner]["ex_metadata"]
+        assert node.private_ips == [given[owner]["ex_networks"][0]["address"]]
