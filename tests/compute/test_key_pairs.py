@@ -129,6 +129,7 @@ def test_a_private_key_in_the_wrong_place_is_not_shown(sim: Simulator, kind: str
     calls = {
         lambda: deploy(ssh_key=text, **node): "ssh_key .*: expected the path of its file",
         lambda: deploy(ssh_key=[text], **node): "ssh_key .*: expected the path of its file",
+        lambda: deploy(ssh_key=text.encode(), **node): "ssh_key .*: expected the path of a file",
         lambda: driver.import_key_pair_from_file("z", text): "key_file_path .*: expected the path",
         lambda: driver.import_key_pair_from_string(text, "z"): "name .*: expected a text",
         lambda: driver.import_key_pair_from_string("z", text): "this is a private key",
