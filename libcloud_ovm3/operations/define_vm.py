@@ -100,7 +100,8 @@ def _send_definition(plan: VMPlan) -> None:
         return
     place = Definition(plan.repository.id, plan.directory, VMConfig(parameters(plan)))
     try:
-        doors.create_definition(plan.operation, plan.host, place, parameters(plan))
+        where = (plan.operation, plan.host, plan.snapshot.hosts, place)
+        doors.create_definition(*where, parameters(plan), plan.snapshot.hosts_off)
     except PreconditionFailed:
         require_no_definition(plan)
         raise

@@ -25,7 +25,7 @@ from libcloud_ovm3.operations.vmcfg_values import differences
 
 if TYPE_CHECKING:
     from libcloud_ovm3.agent.config import VMConfig
-    from libcloud_ovm3.agent.vm_changes import VMChange
+    from libcloud_ovm3.agent.vm_changes import VMChange, VMReading
 
 
 def change_definition(
@@ -93,18 +93,28 @@ def change_definition(
 
 
 def create_definition(
-    operation: Operation, host: HostView, definition: Definition, parameters: dict[str, Any]
+    operation: Operation,
+    host: HostView,
+    hosts: Sequence[HostView],
+    definition: Definition,
+    parameters: dict[str, Any],
+    hosts_off: Sequence[HostOff] = (),
 ) -> None:
     """Create a vm.cfg that others may be creating too, through the host module: it is one step to
     see that there is none, and to call the agent's function, however late that happens.
 
     :param host: has the host module (API 3).
+    :param hosts: all hosts that answer.
     :param definition: says where.
     :param parameters: all options.
+    :param hosts_off: those that the user says are off; what they were changing is taken over.
     :raises PreconditionFailed: there is one, or it is being changed; nothing was done.
     :raises AgentFault: the agent's function, or the module, has failed.
     :raises OutcomeUnknown: whether it is done is unknown.
     """
+    change = _reading(host, definition).change  # of an earlier VM of this id
+    if change is not None:
+        _settle(operation, host, hosts, definition, change, hosts_off)
     limit = host.agent.connection.limits.write
     _change_by_module(operation, host, definition, "", "create_vm", [parameters], limit)
 
@@ -143,15 +153,24 @@ def deletion_digest(
     """
     if host.module3 is None or not is_of_key(definition.own_uuid or ""):
         return ""
-    try:
-        reading = host.module3.read_vm(definition.repository_id, definition.directory)
-    except Ovm3Error as error:
-        raise refusal(definition, f"{host.label}: {error}") from error
+    reading = _reading(host, definition)
     if reading.error is not None:
         raise refusal(definition, f"{host.label}: it cannot be read: {reading.error}")
     if reading.change is not None:
         _settle(operation, host, hosts, definition, reading.change, hosts_off)
     return reading.digest
+
+
+def _reading(host: HostView, definition: Definition) -> VMReading:
+    """What the host module says of a vm.cfg, and of its changes.
+
+    :raises PreconditionFailed: that cannot be read.
+    """
+    assert host.module2 is not None
+    try:
+        return host.module2.read_vm(definition.repository_id, definition.directory)
+    except Ovm3Error as error:
+        raise refusal(definition, f"{host.label}: {error}") from error
 
 
 def delete_definition(
