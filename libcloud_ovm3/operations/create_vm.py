@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import posixpath
 from dataclasses import replace
+from functools import partial
 
 from libcloud_ovm3.agent.config import VMConfig
 from libcloud_ovm3.errors import (
@@ -195,13 +196,13 @@ def _record(plan: VMPlan, notices: list[str]) -> None:
     old = delete_seeds(plan.operation, plan.snapshot, plan.old_seeds)
     notices += [f"the seed of an earlier node of the key is left: {why}" for why in old.values()]
     try:
-        where = (plan.operation, plan.repository, plan.vm_id)
+        where, is_own = (plan.operation, plan.repository, plan.vm_id), partial(read_pending, plan)
         for cards in (plan.old_addresses, plan.cards.addresses):
-            notices += record_addresses(*where, cards) if cards else []
+            notices += record_addresses(*where, cards, is_own) if cards else []
         if plan.old_metadata:
-            notices += record_metadata(*where, VMMetadata())
+            notices += record_metadata(*where, VMMetadata(), is_own)
         if plan.spec.metadata.to_entry():
-            notices += record_metadata(*where, plan.spec.metadata)
+            notices += record_metadata(*where, plan.spec.metadata, is_own)
     except OperationIncomplete as error:
         raise not_completed(plan, error) from error
 

@@ -48,10 +48,12 @@ def record_addresses(
     repository: Repository,
     vm_id: str,
     cards: Sequence[CardAddresses],
+    check: Callable[[], object] = lambda: None,
 ) -> list[str]:
     """Record what addresses the cards of a VM have; those of its other cards stay.
 
     :param repository: That of the VM's definition.
+    :param check: As :func:`.replacing` takes it.
     :return: Notices for the user.
     :raises PreconditionFailed: As :func:`require_recordable`, or other clients write all the time.
     :raises AgentFault: The host refused; what is recorded is as it was.
@@ -59,7 +61,8 @@ def record_addresses(
     """
     wanted = entry_of(cards)
     what = _WHAT.format(vm_id)
-    return change_entry(operation, repository, vm_id, lambda now: {**now, **wanted}, what)
+    change = record_entry.replacing(lambda now: {**now, **wanted}, check)
+    return change_entry(operation, repository, vm_id, change, what)
 
 
 def same_addresses(

@@ -75,6 +75,23 @@ def forgetting(
     return forget
 
 
+def replacing(
+    change: Callable[[Mapping[str, Any]], Mapping[str, Any]], check: Callable[[], object]
+) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
+    """For :func:`change_entry`: the same, but what is recorded already may be another client's.
+
+    :param check: Called before that is replaced; it raises if the VM is another client's by now.
+    """
+
+    def checked(now: Mapping[str, Any]) -> Mapping[str, Any]:
+        own = change(now)
+        if now and own != now:
+            check()
+        return own
+
+    return checked
+
+
 def change_entry(
     operation: Operation,
     module: HostModule,

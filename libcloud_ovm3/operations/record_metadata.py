@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from libcloud_ovm3.agent.address import list_of
@@ -18,6 +18,7 @@ from libcloud_ovm3.operations.record_entry import (
     entries_of_gone,
     forgetting,
     module_that_records,
+    replacing,
 )
 
 if TYPE_CHECKING:
@@ -102,17 +103,22 @@ def require_metadata_recordable(repository: Repository) -> HostModule:
 
 
 def record_metadata(
-    operation: Operation, repository: Repository, vm_id: str, wanted: VMMetadata
+    operation: Operation,
+    repository: Repository,
+    vm_id: str,
+    wanted: VMMetadata,
+    check: Callable[[], object],
 ) -> list[str]:
     """Record the metadata and the tags of a VM, instead of what was recorded.
 
+    :param check: As :func:`.replacing` takes it.
     :return: Notices for the user.
-    :raises Ovm3Error: See :func:`.change_entry`.
+    :raises Ovm3Error: See :func:`.change_entry`; or what ``check`` raises.
     """
     module = require_metadata_recordable(repository)
     entry = wanted.to_entry()
     where = (operation, module, repository, DOCUMENT, vm_id)
-    return change_entry(*where, lambda now: entry, _recorded_of(vm_id))
+    return change_entry(*where, replacing(lambda now: entry, check), _recorded_of(vm_id))
 
 
 def withdraw_metadata(

@@ -95,19 +95,22 @@ def test_a_client_that_was_killed_has_recorded_all(when: str) -> None:
 @pytest.mark.parametrize(
     ("stands", "owner"),
     [
-        ("before copy_file", "another"),
+        ("before copying", "another"),
+        ("before recording", "another"),
         ("after undoing", "me"),
         ("after undoing", "another"),
         ("after deletion", "me"),
         ("after deletion", "another"),
-        ("before libcloud_write_document", "me"),
+        ("before forgetting", "me"),
     ],
 )
 def test_what_is_recorded_of_a_node_that_is_made_again_stays(owner: str, stands: str) -> None:
     """A client stands still while it creates, undoes or destroys the node, and another one makes it
     anew: what is recorded of that one is neither replaced nor forgotten."""
-    moment, _, function = stands.partition(" ")
-    is_created = function in ("copy_file", "undoing")
+    moment, _, step = stands.partition(" ")
+    is_created = step in ("copying", "recording", "undoing")
+    function = {"copying": "copy_file", "undoing": "libcloud_change_vm"}.get(step)
+    function = function or "libcloud_" + ("change_vm" if step == "deletion" else "write_document")
     with simulate(2, vms=0, template_bytes=1 << 20, host_module=True) as sim:
         first, second = driver_for(sim), driver_for(sim, host=sim.hosts[1].address)
         card = {"network": first.ex_list_networks()[0].id, "mac": "00:21:f6:00:00:07"}
@@ -119,23 +122,19 @@ def test_what_is_recorded_of_a_node_that_is_made_again_stays(owner: str, stands:
         def make_again(when: str) -> None:
             if when == moment:
                 sim.clear_misbehaviour()
-                if function == "copy_file":
+                if step in ("copying", "recording"):
                     quietly(second.destroy_node, vm_id_of("order 4711"))
                 quietly(create_keyed, second, **given[owner])
 
         if not is_created:
             node = quietly(create_keyed, first, **given["me"])
-        if function == "undoing":
-            sim.misbehave("hook", "libcloud_change_vm", nth=2, hook=make_again)
-        else:
-            called = "libcloud_change_vm" if function == "deletion" else function
-            sim.misbehave("hook", called, hook=make_again)
-        if function == "copy_file":
-            quietly(create_keyed, first, **given["me"])
-        elif function == "undoing":
+        sim.misbehave("hook", function, nth=2 if step == "undoing" else 1, hook=make_again)
+        if step == "undoing":
             sim.misbehave("fault", "libcloud_write_document", nth=2)
             with pytest.raises(Ovm3Error, match="as it was"):
                 quietly(create_keyed, first, **given["me"])
+        elif is_created:
+            quietly(create_keyed, first, **given["me"])
         else:
             with pytest.raises(OperationIncomplete, match="it was created again, or started"):
                 quietly(first.destroy_node, node)
