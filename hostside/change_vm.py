@@ -23,7 +23,8 @@ from libcloud_ovm3_host.compat import bytes_type, error, md5, text_type, to_byte
 from libcloud_ovm3_host.rpc import Binary
 
 NEW = 'create_vm'  # makes a vm.cfg: there must be none
-FUNCTIONS = ('configure_vm', NEW)
+GONE = 'delete_vm'  # with its whole directory
+FUNCTIONS = ('configure_vm', NEW, GONE)
 SECONDS = 50  # clients wait for a minute
 ANSWER_SECONDS = 45  # until it answers that the change goes on
 WAIT_SECONDS = 10  # for another change
@@ -147,8 +148,11 @@ def change_vm(dom0, client, operation, repository, directory, digest, function, 
                    operation=arguments.operation(operation), digest=digest,
                    function=arguments.one_of('function', function, FUNCTIONS),
                    parameters=parameters, began=dom0.seconds())
-    if not isinstance(parameters, list) or [type(each) for each in parameters] != [dict]:
-        raise errors.InvalidArgument("parameters: expected a list with the struct of all options")
+    wanted, text = [dict], 'a list with the struct of all options'
+    if function == GONE:
+        wanted, text = [], 'an empty list'
+    if not isinstance(parameters, list) or [type(each) for each in parameters] != wanted:
+        raise errors.InvalidArgument('parameters: expected ' + text)
     dom0.log('%s %s change_vm %s %s' % (request['client'], request['operation'],
                                         request['function'],
                                         safe_paths.printable(request['path'])))
@@ -270,12 +274,12 @@ def _call(dom0, request):
 
 
 def _digest_after(dom0, request):
-    """The digest of vm.cfg when it is on its disk; '' if none was made."""
+    """The digest of vm.cfg when it is on its disk; '' if none was made, or it was deleted."""
     try:
         _sync(dom0, request)
         return md5(_vm_cfg(dom0, request)).hexdigest()
     except errors.NotFound:
-        if request['digest']:
+        if request['digest'] and request['function'] != GONE:
             raise
         return ''
 

@@ -102,9 +102,11 @@ def test_commands(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     with Simulator(hosts=1, speed=100) as sim:
         sim.add_vm("db-1")
+        for name in re.findall(r"(?:windows|pv-drivers)\.iso", text):
+            (sim.repository_path / "ISOs" / name).write_bytes(bytes(2048))
         if "estate add" not in text:
             entry = {"hosts": [address_of(sim)], "pins": pins_of(sim)}
-            labels = {"traffic_labels": {"guest": "bond0"}} if "guest:" in text else {}
+            labels = {"traffic_labels": {"guest": "bond0"}} if "guest" in text else {}
             add_estate("lab", entry | labels, sim.password, is_default=True)
         for line in text.splitlines():
             program, *arguments = shlex.split(line, comments=True)

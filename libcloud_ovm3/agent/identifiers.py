@@ -19,3 +19,11 @@ def undashed(text: object) -> str | None:
     """The same as 32 lower-case hex digits (repositories, Manager-made directories)."""
     digits = str(text).strip().lower().replace("-", "").replace(":", "")
     return digits if _HEX.fullmatch(digits) else None
+
+
+def if_no_id(text: object) -> str:
+    """What an error adds where an id was expected and this is none of any kind: people give names.
+
+    :return: "" for a uuid, and for a path in a repository.
+    """
+    return "" if undashed(text) or "/" in str(text) else " (expected an id, not a name)"

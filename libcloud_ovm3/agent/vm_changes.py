@@ -120,7 +120,8 @@ class VMChanges(ModuleCalls):
         It goes on if it takes longer than this call; :meth:`read_vm` reports what became of it.
 
         :param digest: that of :meth:`read_vm`; "": there must be no vm.cfg.
-        :param function: ``configure_vm``; ``create_vm``, with the digest "" (API 3).
+        :param function: ``configure_vm``; API 3: ``create_vm``, with the digest "", and
+            ``delete_vm``, which has no parameters.
         :param parameters: its arguments after the repository and the directory.
         :raises AgentFault: of kind ``...Conflict`` if the vm.cfg is another one, or is being
             changed: nothing was done.

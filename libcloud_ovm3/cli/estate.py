@@ -88,6 +88,9 @@ def _trust_options(command: Any) -> Any:
               help="A program that prints the password in its first line. Run without a shell, "
               "whenever the estate is used.")  # fmt: skip
 @click.option("--no-save-password", is_flag=True, help="Ask for the password in each command.")
+@click.option("--watch-dhcp", is_flag=True,
+              help="Have each host watch which addresses DHCP gives to VMs "
+              "that it starts.")  # fmt: skip
 @click.option("--only", is_flag=True, help="These hosts only, instead of their whole pools.")
 @click.option("--default", "is_default", is_flag=True, help="Make it the default estate.")
 @click.option("--yes", is_flag=True, help="Accept certificates without comparing them (insecure).")
@@ -106,6 +109,7 @@ def add(
     default_network: str | None,
     public_networks: tuple[str, ...],
     keys_repository: str | None,
+    watch_dhcp: bool,
     **trust: Any,
 ) -> None:
     """Save the hosts of the pool of HOST as the estate NAME.
@@ -119,7 +123,11 @@ def add(
         path = estates_path()
         changing.require_new(path, read_estates().estates, name)
         changing.require_writable()  # before anybody is asked
-        more = _more_keys(traffic_labels, default_network, public_networks, keys_repository)
+        more = _more_keys(
+            network_arguments(traffic_labels, default_network, public_networks),
+            keys_repository,
+            watch_dhcp,
+        )
         given = trust_arguments(**trust)
         default_port = parse_port(port or DEFAULT_PORT)
         addresses = list(dict.fromkeys(parse_address(host, default_port) for host in hosts))
@@ -211,17 +219,14 @@ def _password_keys(files: tuple[str, ...], command: str | None) -> dict[str, Any
 
 
 def _more_keys(
-    labels: tuple[str, ...],
-    default: str | None,
-    public: tuple[str, ...],
-    keys_repository: str | None,
+    networks: dict[str, Any], keys_repository: str | None, watch_dhcp: bool
 ) -> dict[str, Any]:
-    """What the options of networks and key pairs become in the file.
+    """What the options of networks, key pairs and DHCP become in the file.
 
     :raises InvalidArgument: one is not valid.
     """
-    given = network_arguments(labels, default, public)
-    NetworkOptions.of(*given.values())
+    NetworkOptions.of(*networks.values())
+    given = {**networks, "ex_watch_dhcp": watch_dhcp}
     if keys_repository is not None:
         name = "ex_keys_repository"
         given[name] = parse_repository(keys_repository, name)

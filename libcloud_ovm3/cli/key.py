@@ -40,14 +40,20 @@ def list_keys(form: str, **options: Any) -> None:
         show_key_pairs(make_driver(**options).list_key_pairs(), form)
 
 
-@key.command("show", epilog=examples("ovm3 key show ops"))
+@key.command("show", epilog=examples("ovm3 key show ops", "ovm3 key show ops --public"))
+@click.option("--public", is_flag=True,
+              help="Print its public key only, one line in OpenSSH's form.")  # fmt: skip
 @output_option
 @driver_options
 @_NAME
-def show_key(name: str, form: str, **options: Any) -> None:
+def show_key(name: str, public: bool, form: str, **options: Any) -> None:
     """Show a key pair with its public key."""
     with reported(is_read=True):
-        show_key_pair(make_driver(**options).get_key_pair(name), form)
+        found = make_driver(**options).get_key_pair(name)
+        if public:
+            show_text(found.public_key)
+        else:
+            show_key_pair(found, form)
 
 
 @key.command(

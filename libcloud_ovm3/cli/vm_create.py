@@ -37,7 +37,7 @@ _COUNT = click.IntRange(min=1)
         "ovm3 vm create web-2 --image oracle-linux-6 --size small",
         "ovm3 vm create web-3 --image oracle-linux-6 --memory 768 --cpus 2 --on ovm-2 --wait",
         "ovm3 vm create web-4 --image oracle-linux-6 --size small --network guest:160",
-        "ovm3 vm create win-1 --image oracle-linux-6-boot.iso --size small --disk 2 --no-start",
+        "ovm3 vm create ol-1 --image oracle-linux-6-boot.iso --size small --disk 2 --no-start",
         "ovm3 vm create web-6 --image oracle-linux-6 --size small --network guest:160 "
         "--ssh-key id_ed25519.pub",
         "ovm3 vm create web-5 --image oracle-linux-6 --size small --type hvm --no-start",

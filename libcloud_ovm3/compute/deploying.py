@@ -81,8 +81,9 @@ class Deploying(NewNodes, Waiting):
         :param max_tries: How often to try to run the deployment.
         :type max_tries: ``int``
 
-        :param ssh_interface: Which of its addresses to connect to, ``public_ips`` or
-            ``private_ips``: the first one.
+        :param ssh_interface: Which of its addresses to connect to, ``public_ips`` (those on the
+            driver's ``ex_public_networks``; without that it is refused) or ``private_ips``: the
+            first one.
         :type ssh_interface: ``str``
 
         :param at_exit_func: Called with ``driver`` and ``node`` if the program is ended meanwhile.
@@ -172,7 +173,8 @@ def _check_login(
             "ssh_key: expected the path of a private key, or auth: a node is created without a "
             "password and without keys otherwise"
         )
-    for path in [ssh_key] if isinstance(ssh_key, str) else list_of(ssh_key or (), "ssh_key"):
+    is_one = isinstance(ssh_key, str | bytes)
+    for path in [ssh_key] if is_one else list_of(ssh_key or (), "ssh_key"):
         existing_file(path, "ssh_key")
     if password is not None and not isinstance(password, str):
         raise InvalidArgument(f"ssh_key_password: expected a text, not {type(password).__name__}")

@@ -76,6 +76,8 @@ def check_auth(auth: object) -> None:
     :raises InvalidArgument: says what is expected; not what it is, which may be a secret.
     """
     if auth and not isinstance(auth, NodeAuthSSHKey | NodeAuthPassword):
+        of_pair = "; ex_keyname takes a KeyPair" if isinstance(auth, KeyPair) else ""
         raise InvalidArgument(
             f"auth: expected a NodeAuthSSHKey or a NodeAuthPassword, not {type(auth).__name__}"
+            f"{of_pair}"
         )

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Collection, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from libcloud_ovm3.agent.identifiers import undashed
+from libcloud_ovm3.agent.identifiers import if_no_id, undashed
 from libcloud_ovm3.errors import (
     AgentFault,
     ImageNotFound,
@@ -291,7 +291,7 @@ def image_of(
         raise SearchIncomplete(
             f"image {image_id!r} was not found, but not everything could be read: {unread[0]}"
         )
-    raise ImageNotFound(f"no repository has an image {image_id!r}")
+    raise ImageNotFound(f"no repository has an image {image_id!r}{if_no_id(image_id)}")
 
 
 def iso_of(repositories: Sequence[Repository], image_id: str, errors: Sequence[str] = ()) -> Image:

@@ -60,11 +60,13 @@ class KeyPairList:
 
     :ivar keys: By name; in two repositories there may be one of the same name.
     :ivar errors: What could not be read or understood, so there may be more of them.
+    :ivar repositories: Those that were read, or could not be.
     :ivar chosen: The repository that ``ex_keys_repository`` names: only that was read.
     """
 
     keys: tuple[KeyPairRecord, ...]
     errors: tuple[str, ...]
+    repositories: tuple[Repository, ...]
     chosen: Repository | None = None
 
     def named(self, name: str, repository_id: str | None = None) -> KeyPairRecord:
@@ -81,7 +83,7 @@ class KeyPairList:
             if one.name == name and repository_id in (None, one.repository.id)
         ]
         if len(found) > 1:
-            where = ", ".join(one.repository.id for one in found)
+            where = ", ".join(one.repository.label for one in found)
             raise AmbiguousName(
                 f"key pair {name!r} is in several repositories ({where}): name one of them with "
                 f"ex_keys_repository"
@@ -120,7 +122,7 @@ def read_key_pairs(estate: Estate) -> KeyPairList:
     snapshot = EstateSnapshot(tuple(hosts), tuple(unreachable), tuple(repositories))
     chosen = find_repository(snapshot, estate.keys_repository, "ex_keys_repository")
     keys, errors = _keys_in(chosen)
-    return KeyPairList(tuple(keys), tuple(errors), chosen)
+    return KeyPairList(tuple(keys), tuple(errors), (chosen,), chosen)
 
 
 def find_key_pair(estate: Estate, name: str) -> tuple[KeyPairRecord, list[str]]:
@@ -141,13 +143,13 @@ def read_document(module: HostModule, repository: Repository) -> Recorded:
     :raises Ovm3Error: The host did not answer.
     """
     document = module.read_document(repository.path, DOCUMENT)
-    return parse_recorded(document, DOCUMENT, repository.id)
+    return parse_recorded(document, DOCUMENT, repository.label)
 
 
 def without_module(repository: Repository) -> str:
     """Why nothing can be read or written of such a repository, for messages."""
     return (
-        f"no host that has repository {repository.id} mounted has the host module (`ovm3 host "
+        f"no host that has repository {repository.label} mounted has the host module (`ovm3 host "
         f"install`)"
     )
 
@@ -173,21 +175,22 @@ def _all(repositories: Sequence[Repository], errors: list[str]) -> KeyPairList:
         keys += result[0]
         errors += result[1]
     keys.sort(key=lambda one: (one.name, one.repository.id))
-    return KeyPairList(tuple(keys), tuple(errors))
+    return KeyPairList(tuple(keys), tuple(errors), tuple(repositories))
 
 
 def _keys_in(repository: Repository) -> tuple[list[KeyPairRecord], list[str]]:
     """The key pairs of a repository, and what is wrong with it or them."""
     if not repository.is_clear or not repository.mounted_on:
-        return [], [f"key pairs in repository {repository.id} were not read: {repository.error}"]
+        return [], [f"key pairs in repository {repository.label} were not read: {repository.error}"]
     document = _read_by_any(repository)
     if isinstance(document, str):
-        return [], [f"key pairs in repository {repository.id} cannot be read: {document}"]
+        return [], [f"key pairs in repository {repository.label} cannot be read: {document}"]
     keys, errors = [], [document.error] if document.error else []
     for name, entry in sorted(document.entries.items()):
         public_key, fingerprint = entry.get("public_key"), entry.get("fingerprint")
         if not isinstance(public_key, str) or not isinstance(fingerprint, str):
-            errors.append(f"key pair {name!r} in repository {repository.id} cannot be understood")
+            where = f"in repository {repository.label}"
+            errors.append(f"key pair {name!r} {where} cannot be understood")
             continue
         origin = entry.get("origin")
         known = origin if origin in (CREATED, IMPORTED) else None

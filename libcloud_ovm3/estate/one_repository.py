@@ -38,5 +38,5 @@ def find_repository(
             f"repository {text!r} was not found, but not everything could be read: "
             f"{'; '.join(errors)}"
         )
-    names = ", ".join(f"{one.id} ({one.record.alias})" for one in known.values())
+    names = ", ".join(one.label for one in known.values())
     raise PreconditionFailed(f"there is no repository {text!r}; there are: {names or 'none'}")

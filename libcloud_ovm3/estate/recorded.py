@@ -32,11 +32,14 @@ class Recorded:
     error: str | None = None
 
 
-def parse_recorded(document: Document, name: str, repository_id: str) -> Recorded:
-    """The document of this name, whose key has the same name."""
+def parse_recorded(document: Document, name: str, repository: str) -> Recorded:
+    """The document of this name, whose key has the same name.
+
+    :param repository: its id or label, for messages.
+    """
     if not document.version:
         return Recorded(document.next_version)
-    what = f"repository {repository_id}: document {name!r}"
+    what = f"repository {repository}: document {name!r}"
     content = parse_json(document.content)
     found = content.get(name) if isinstance(content, dict) else None
     if not isinstance(content, dict) or not isinstance(found, dict):

@@ -60,6 +60,11 @@ class Repository:
         return self.record.key
 
     @property
+    def label(self) -> str:
+        """What messages call it: its alias, if it has one, and its id."""
+        return f"{self.record.alias} ({self.id})" if self.record.alias else self.id
+
+    @property
     def error(self) -> str | None:
         """Its errors in one text; None if there are none."""
         return "; ".join(self.errors) or None

@@ -65,10 +65,7 @@ class SpaceList:
         ]
         if len(found) == 1:
             return found[0]
-        some = ", ".join(
-            f"{one.repository.id} ({one.repository.record.alias})"
-            for one in found or self.repositories
-        )
+        some = ", ".join(one.repository.label for one in found or self.repositories)
         if found:
             raise AmbiguousName(f"{text!r} may be any of these repositories: {some}; use the id")
         if self.errors:

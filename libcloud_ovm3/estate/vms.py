@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from libcloud_ovm3.agent.address import Address
-from libcloud_ovm3.agent.identifiers import dashed, undashed
+from libcloud_ovm3.agent.identifiers import dashed, if_no_id, undashed
 from libcloud_ovm3.agent.texts import text_of
 from libcloud_ovm3.errors import (
     AmbiguousName,
@@ -163,7 +163,7 @@ class EstateSnapshot:
         found = self.vms.get(dashed(vm_id) or vm_id)
         if found is not None:
             return found
-        raise self._not_found(f"no VM {vm_id!r} was found")
+        raise self._not_found(f"no VM {vm_id!r} was found{if_no_id(vm_id)}")
 
     def vm_named(self, name: str) -> VM:
         """The VM with this display name or, if there is none, with this name in xend.

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import posixpath
 from dataclasses import replace
+from functools import partial
 
+from libcloud_ovm3.agent.config import VMConfig
 from libcloud_ovm3.errors import (
     NEVER_SENT,
     AgentFault,
@@ -34,8 +36,10 @@ from libcloud_ovm3.operations.define_vm import (
     is_listed,
     not_completed,
     read_config,
+    read_pending,
     released,
 )
+from libcloud_ovm3.operations.definition_door import deletion_digest
 from libcloud_ovm3.operations.delete_files import delete_file
 from libcloud_ovm3.operations.destroy_vm import require_deleted
 from libcloud_ovm3.operations.empty_disk import EmptyFile, make_empty
@@ -45,8 +49,12 @@ from libcloud_ovm3.operations.new_volumes import require_no_rivals, require_unhe
 from libcloud_ovm3.operations.own_definition import has_mark, require_no_definition
 from libcloud_ovm3.operations.own_name import require_alone
 from libcloud_ovm3.operations.plan_vm import VMPlan
-from libcloud_ovm3.operations.record_address import record_addresses
-from libcloud_ovm3.operations.record_metadata import record_metadata
+from libcloud_ovm3.operations.record_address import (
+    entry_of,
+    record_addresses,
+    withdraw_addresses,
+)
+from libcloud_ovm3.operations.record_metadata import record_metadata, withdraw_metadata
 from libcloud_ovm3.operations.remove_seed import delete_seeds
 from libcloud_ovm3.operations.same_key import MadeByAnother
 from libcloud_ovm3.operations.source_state import read_source, what_changed
@@ -88,8 +96,9 @@ def create(plan: VMPlan) -> tuple[VM, list[str]]:
         _make_empty(plan, notices)
         _write_seed(plan, notices)
         with waiting(f"configuring {vm} on {plan.host.label}", vm=plan.vm_id):
+            pending = read_pending(plan)
             _record(plan, notices)
-            definition = configure(plan, notices)
+            definition = configure(plan, pending, notices)
     except (*NEVER_SENT, AgentFault, NameTaken, PreconditionFailed) as error:
         _undo(plan, error)
         raise
@@ -180,16 +189,20 @@ def _record(plan: VMPlan, notices: list[str]) -> None:
     """Step 2e: the static addresses of its cards, and its metadata, instead of what an earlier node
     of its key has left: before its definition says that it is complete, as a client that dies in
     between must not leave one that looks so.
+
+    What was left is removed first. Left as it is because this one's is the same, it would be
+    removed by a client that is about to do so, for the earlier node.
     """
     old = delete_seeds(plan.operation, plan.snapshot, plan.old_seeds)
     notices += [f"the seed of an earlier node of the key is left: {why}" for why in old.values()]
     try:
-        if plan.addresses:
-            where = (plan.operation, plan.repository, plan.vm_id)
-            notices += record_addresses(*where, plan.addresses)
-        if plan.records_metadata:
-            wanted = plan.spec.metadata
-            notices += record_metadata(plan.operation, plan.repository, plan.vm_id, wanted)
+        where, is_own = (plan.operation, plan.repository, plan.vm_id), partial(read_pending, plan)
+        for cards in (plan.old_addresses, plan.cards.addresses):
+            notices += record_addresses(*where, cards, is_own) if cards else []
+        if plan.old_metadata:
+            notices += record_metadata(*where, VMMetadata(), is_own)
+        if plan.spec.metadata.to_entry():
+            notices += record_metadata(*where, plan.spec.metadata, is_own)
     except OperationIncomplete as error:
         raise not_completed(plan, error) from error
 
@@ -256,18 +269,38 @@ def _undo(plan: VMPlan, error: Ovm3Error) -> None:
             nodes=[plan.summary],
             **plan.where,
         ) from error
+    try:
+        _forget(plan)
+    except Ovm3Error as second:
+        raise plan.operation.incomplete(
+            f"creating VM {plan.spec.name!r} failed: {error}. It was undone, but for what is "
+            f"recorded of {plan.vm_id}: {second}. destroy_node or ex_set_metadata of another node "
+            f"of repository {plan.repository.id} removes that",
+            **plan.where,
+        ) from error
+
+
+def _forget(plan: VMPlan) -> None:
+    """Remove what this operation has recorded of the VM, if it has."""
+    where = (plan.operation, plan.repository, plan.vm_id)
+    if plan.cards.addresses:
+        withdraw_addresses(*where, entry_of(plan.cards.addresses))
+    if plan.spec.metadata.to_entry():
+        withdraw_metadata(*where, plan.spec.metadata.to_entry())
 
 
 def _withdraw(plan: VMPlan) -> None:
-    """Delete the definition, and what is recorded of the VM; not another client's with its key."""
+    """Delete the definition; not another client's with its key."""
+    place = Definition(plan.repository.id, plan.directory, VMConfig({"uuid": plan.vm_id}))
+    where = (plan.operation, plan.host, plan.snapshot.hosts, place, plan.snapshot.hosts_off)
+    digest = deletion_digest(*where)
     if plan.spec.key and not has_mark(plan, read_config(plan)):
         return
     try:
-        doors.withdraw_vm(plan.host, plan.repository.id, plan.directory)
+        doors.withdraw_vm(plan.operation, plan.host, place, digest)
+    except PreconditionFailed:
+        if has_mark(plan, read_config(plan)):
+            raise
+        return
     except (AgentFault, OutcomeUnknown) as failed:
         require_deleted(plan.host, plan.repository.id, plan.directory, failed)
-    if plan.addresses:
-        cards = [one._replace(addresses=()) for one in plan.addresses]
-        record_addresses(plan.operation, plan.repository, plan.vm_id, cards)
-    if plan.records_metadata:
-        record_metadata(plan.operation, plan.repository, plan.vm_id, VMMetadata())

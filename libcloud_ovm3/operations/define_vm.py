@@ -100,7 +100,8 @@ def _send_definition(plan: VMPlan) -> None:
         return
     place = Definition(plan.repository.id, plan.directory, VMConfig(parameters(plan)))
     try:
-        doors.create_definition(plan.operation, plan.host, place, parameters(plan))
+        where = (plan.operation, plan.host, plan.snapshot.hosts, place)
+        doors.create_definition(*where, parameters(plan), plan.snapshot.hosts_off)
     except PreconditionFailed:
         require_no_definition(plan)
         raise
@@ -146,9 +147,20 @@ def _read_back(plan: VMPlan, description: str) -> VMConfig:
     return config
 
 
-def configure(plan: VMPlan, notices: list[str]) -> Definition:
-    """Step 3: the disks, and no "creating" any more. All keys are sent: others may be dropped."""
-    pending = _read_back(plan, plan.pending_description)
+def read_pending(plan: VMPlan) -> VMConfig:
+    """Its first form, as it is now: whatever follows is this operation's to say of the VM.
+
+    :raises MadeByAnother: it is another client's by now, with the same key.
+    :raises PreconditionFailed: it does not say what was sent.
+    """
+    return _read_back(plan, plan.pending_description)
+
+
+def configure(plan: VMPlan, pending: VMConfig, notices: list[str]) -> Definition:
+    """Step 3: the disks, and no "creating" any more. All keys are sent: others may be dropped.
+
+    :param pending: as :func:`read_pending` returned it.
+    """
     complete = pending.changed(
         disk=list(plan.contents.entries), OVM_description=plan.spec.description
     )

@@ -6,12 +6,13 @@ from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from libcloud_ovm3.agent.identifiers import undashed
-from libcloud_ovm3.errors import AgentFault, HostUnreachable, OutcomeUnknown
+from libcloud_ovm3.errors import AgentFault, HostUnreachable, OutcomeUnknown, Ovm3Error
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.hosts_off import HostOff, off_at, require_silent
 from libcloud_ovm3.operations.operation import Operation, new_id
 from libcloud_ovm3.operations.preconditions import verified_domain
+from libcloud_ovm3.operations.same_key import is_of_key
 from libcloud_ovm3.operations.vmcfg_changes import (
     confirm,
     read_current,
@@ -24,7 +25,7 @@ from libcloud_ovm3.operations.vmcfg_values import differences
 
 if TYPE_CHECKING:
     from libcloud_ovm3.agent.config import VMConfig
-    from libcloud_ovm3.agent.vm_changes import VMChange
+    from libcloud_ovm3.agent.vm_changes import VMChange, VMReading
 
 
 def change_definition(
@@ -80,7 +81,7 @@ def change_definition(
         if current.digest:
             where = (operation, host, definition)
             struct = wanted.to_struct()
-            _change_by_module(*where, current.digest, "configure_vm", struct, limit)
+            _change_by_module(*where, current.digest, "configure_vm", [struct], limit)
         else:
             place = (definition.repository_id, definition.directory)
             host.agent.xen.configure_vm(*place, wanted.to_struct(), limit=limit)
@@ -92,20 +93,30 @@ def change_definition(
 
 
 def create_definition(
-    operation: Operation, host: HostView, definition: Definition, parameters: dict[str, Any]
+    operation: Operation,
+    host: HostView,
+    hosts: Sequence[HostView],
+    definition: Definition,
+    parameters: dict[str, Any],
+    hosts_off: Sequence[HostOff] = (),
 ) -> None:
     """Create a vm.cfg that others may be creating too, through the host module: it is one step to
     see that there is none, and to call the agent's function, however late that happens.
 
     :param host: has the host module (API 3).
+    :param hosts: all hosts that answer.
     :param definition: says where.
     :param parameters: all options.
+    :param hosts_off: those that the user says are off; what they were changing is taken over.
     :raises PreconditionFailed: there is one, or it is being changed; nothing was done.
     :raises AgentFault: the agent's function, or the module, has failed.
     :raises OutcomeUnknown: whether it is done is unknown.
     """
+    change = _reading(host, definition).change  # of an earlier VM of this id
+    if change is not None:
+        _settle(operation, host, hosts, definition, change, hosts_off)
     limit = host.agent.connection.limits.write
-    _change_by_module(operation, host, definition, "", "create_vm", parameters, limit)
+    _change_by_module(operation, host, definition, "", "create_vm", [parameters], limit)
 
 
 def complete_definition(
@@ -125,7 +136,57 @@ def complete_definition(
     current = read_current(host, definition)
     limit = host.agent.connection.limits.write
     digest = current.digest
-    _change_by_module(operation, host, definition, digest, "configure_vm", parameters, limit)
+    _change_by_module(operation, host, definition, digest, "configure_vm", [parameters], limit)
+
+
+def deletion_digest(
+    operation: Operation,
+    host: HostView,
+    hosts: Sequence[HostView],
+    definition: Definition,
+    hosts_off: Sequence[HostOff] = (),
+) -> str:
+    """The digest of a vm.cfg that is to be deleted, if its id may come again, by an idempotency
+    key, and the host module can compare it; else "". Read before it is checked what it is.
+
+    :raises PreconditionFailed: it cannot be read, or a change of it has no outcome.
+    """
+    if host.module3 is None or not is_of_key(definition.own_uuid or ""):
+        return ""
+    reading = _reading(host, definition)
+    if reading.error is not None:
+        raise refusal(definition, f"{host.label}: it cannot be read: {reading.error}")
+    if reading.change is not None:
+        _settle(operation, host, hosts, definition, reading.change, hosts_off)
+    return reading.digest
+
+
+def _reading(host: HostView, definition: Definition) -> VMReading:
+    """What the host module says of a vm.cfg, and of its changes.
+
+    :raises PreconditionFailed: that cannot be read.
+    """
+    assert host.module2 is not None
+    try:
+        return host.module2.read_vm(definition.repository_id, definition.directory)
+    except Ovm3Error as error:
+        raise refusal(definition, f"{host.label}: {error}") from error
+
+
+def delete_definition(
+    operation: Operation, host: HostView, definition: Definition, digest: str
+) -> None:
+    """Delete a vm.cfg, and its directory, through the host module, only while it is the one that
+    was read, however late that happens: a node of the same id may have been created again.
+
+    :param host: has the host module (API 3).
+    :param digest: of :func:`deletion_digest`.
+    :raises PreconditionFailed: it is another one, or is being changed; nothing was done.
+    :raises AgentFault: the agent's function, or the module, has failed.
+    :raises OutcomeUnknown: whether it is done is unknown.
+    """
+    limit = host.agent.connection.limits.write
+    _change_by_module(operation, host, definition, digest, "delete_vm", [], limit)
 
 
 def _change_by_module(
@@ -134,7 +195,7 @@ def _change_by_module(
     definition: Definition,
     digest: str,
     function: str,
-    struct: dict[str, Any],
+    parameters: list[dict[str, Any]],
     limit: float,
 ) -> None:
     """Have the host module compare the file and call the agent's function, in one step.
@@ -150,7 +211,7 @@ def _change_by_module(
     deadline = operation.estate.clock.now() + limit
     answer: VMChange | OutcomeUnknown
     try:
-        answer = host.module2.change_vm(operation.client, own, *place, digest, function, [struct])
+        answer = host.module2.change_vm(operation.client, own, *place, digest, function, parameters)
     except AgentFault as fault:
         if not was_refused(fault):
             raise

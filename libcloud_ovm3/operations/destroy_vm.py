@@ -223,8 +223,9 @@ def _require_absent(operation: Operation, vm: VM, disks: Disks) -> EstateSnapsho
 
 def _kept_all(operation: Operation, vm: VM, paths: tuple[str, ...], why: str) -> Ovm3Error:
     return operation.incomplete(
-        f"VM {vm.label}: while its definition was being deleted it was started, or a host became "
-        f"unreachable ({why}); its disks were kept: {', '.join(paths) or '(none)'}",
+        f"VM {vm.label}: while its definition was being deleted it was created again, or started, "
+        f"or a host became unreachable ({why}); its disks were kept: "
+        f"{', '.join(paths) or '(none)'}",
         left=(vm.id, *paths),
         nodes=[vm.summary],
     )
@@ -244,7 +245,8 @@ def _file_systems(disks: Disks) -> dict[str, FileSystem]:
 
 
 def _delete_vm(operation: Operation, snapshot: EstateSnapshot, vm: VM, disks: Disks) -> None:
-    host = repository_of(snapshot, vm.definition).mounted_on[0]
+    mounted = repository_of(snapshot, vm.definition).mounted_on
+    host = next((one for one in mounted if one.module3 is not None), mounted[0])
     paths = tuple(path for _, path in disks)
     try:
         try:

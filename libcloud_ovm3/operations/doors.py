@@ -31,6 +31,7 @@ from libcloud_ovm3.operations.definition_door import (
 from libcloud_ovm3.operations.definition_door import (
     create_definition as create_definition,  # noqa: PLC0414 (called as doors.create_definition)
 )
+from libcloud_ovm3.operations.definition_door import delete_definition, deletion_digest
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.preconditions import require_unchanged, verified_domain
 from libcloud_ovm3.operations.presence import read_presence
@@ -185,6 +186,8 @@ def delete_vm(
     """
     if snapshot.hosts_off:  # it takes some seconds
         require_silent(operation.estate, snapshot.hosts_off, snapshot.hosts)
+    where = (operation, host, snapshot.hosts, definition, snapshot.hosts_off)
+    digest = deletion_digest(*where)
     # Waiting for its last domain, or a mount, takes some too, in which it may have been started.
     presence = read_presence(snapshot.hosts, definition, snapshot.defined_ids)
     if not presence.is_absent:
@@ -195,15 +198,22 @@ def delete_vm(
     require_unchanged(host, definition)
     if snapshot.hosts_off:  # a host may have answered slowly
         require_silent(operation.estate, snapshot.hosts_off, snapshot.hosts, is_brief=True)
-    host.agent.xen.delete_vm(definition.repository_id, definition.directory)
+    withdraw_vm(operation, host, definition, digest)
 
 
-def withdraw_vm(host: HostView, repository_id: str, directory: str) -> None:
-    """Delete a definition that this very operation has created.
+def withdraw_vm(operation: Operation, host: HostView, definition: Definition, digest: str) -> None:
+    """Delete a definition that was proven to be the one that is meant, such as one that this very
+    operation has created.
 
-    :param directory: its name was made for the VM, so it is nobody else's.
+    :param digest: of :func:`.deletion_digest`, read before it was proven; "": the name of the
+        directory was made for the VM, so it is nobody else's, or the host has no module that sees
+        whether it is still that one.
+    :raises PreconditionFailed: with a digest, it is another one, or is being changed.
     """
-    host.agent.xen.delete_vm(repository_id, directory)
+    if digest:
+        delete_definition(operation, host, definition, digest)
+    else:
+        host.agent.xen.delete_vm(definition.repository_id, definition.directory)
 
 
 # ------------------------------------------------------------------ files

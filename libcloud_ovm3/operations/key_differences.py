@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from libcloud_ovm3.agent.identifiers import undashed
 from libcloud_ovm3.estate.addresses import given_addresses
 from libcloud_ovm3.estate.attachments import key_of_path
 from libcloud_ovm3.estate.states import State
@@ -49,9 +50,9 @@ def _of_config(vm: VM, config: VMConfig, spec: VMSpec) -> Iterator[str]:
     if wanted is not None and wanted is not config.is_hvm:
         yield f"it is {'an HVM' if config.is_hvm else 'a PV'} guest (ex_domain_type)"
     paths = {one.path for one in vm.definitions[0].disks if one.path}
-    there = paths | {key_of_path(path) for path in paths}
+    there = paths | {_spelt(key_of_path(path)) for path in paths}
     media = [*spec.volume_ids, *([spec.iso_id] if spec.iso_id else [])]
-    lacking = [one for one in media if one not in there]
+    lacking = [one for one in media if not {one, _spelt(one)} & there]
     if lacking:
         yield f"it does not have {', '.join(lacking)} (ex_volumes, ex_iso)"
     if spec.cards is None:
@@ -61,6 +62,12 @@ def _of_config(vm: VM, config: VMConfig, spec: VMSpec) -> Iterator[str]:
         yield f"it has no network card {', '.join(missing)}"
     elif len(spec.cards) != len(vm.definitions[0].vifs):
         yield f"it has {len(vm.definitions[0].vifs)} network cards, not {len(spec.cards)}"
+
+
+def _spelt(file_id: str) -> str:
+    """The id of a file with that of its repository in the usual notation, whatever it is in."""
+    repository, slash, path = file_id.partition("/")
+    return f"{undashed(repository) or repository}{slash}{path}"
 
 
 def _of_records(vm: VM, spec: VMSpec, repositories: Sequence[Repository]) -> Iterator[str]:

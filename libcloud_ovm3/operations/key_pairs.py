@@ -127,8 +127,8 @@ def _record(
             return None
         if name in entries:
             raise KeyPairTaken(
-                f"there is a key pair {name!r} in repository {repository.id}; nothing was changed: "
-                f"use another name, or delete it first",
+                f"there is a key pair {name!r} in repository {repository.label}; nothing was "
+                f"changed: use another name, or delete it first",
                 name=name,
             )
         return {**entries, name: entry}
@@ -149,10 +149,12 @@ def _target(found: KeyPairList) -> Repository:
         raise _unclear("which repository has key pairs is not certain: there may be some", found)
     known = {one.repository.key: one.repository for one in found.keys}
     if len(known) != 1:
-        have = f"several have some ({', '.join(one.id for one in known.values())})"
+        # A single repository is not taken either: nobody has said that it is for key pairs.
+        which = ", ".join(one.label for one in known.values() or found.repositories)
         raise PreconditionFailed(
-            f"which repository key pairs go into is not known: {have if known else 'none has any'}."
-            f" Name one, by its id or alias, with ex_keys_repository"
+            f"which repository key pairs go into is not known: "
+            f"{'several have some' if known else 'none has any yet'}. Name one, by its id or "
+            f"alias, with ex_keys_repository: {which or 'there is none'}"
         )
     return next(iter(known.values()))
 

@@ -201,7 +201,8 @@ def _with_room(
         if not able:
             raise PreconditionFailed(
                 f"no host can have the networks that the VM needs: {'; '.join(without)}"
-                f"{_listed(left_out)}. Expected a host that has them, or can get them"
+                f"{_listed(left_out)}. Expected a host that has them, or can get them; "
+                f"ex_list_networks lists all networks"
             )
         left_out += without
     free = [_free_mb(found) for found in read_hardware(able)]

@@ -82,18 +82,15 @@ class VMPlan:
         return {"id": self.vm_id, "name": self.spec.name, "state": None}
 
     @property
-    def records_metadata(self) -> bool:
-        """Whether its metadata are recorded, or those that an earlier VM of its key has left."""
-        left = recorded_metadata(self.repository).entries
-        return bool(self.spec.metadata.to_entry()) or self.vm_id in left
+    def old_metadata(self) -> bool:
+        """Whether an earlier VM of its key has left metadata."""
+        return self.vm_id in recorded_metadata(self.repository).entries
 
     @property
-    def addresses(self) -> tuple[CardAddresses, ...]:
-        """What is recorded of the addresses of its cards, and removed of those of an earlier VM."""
-        new = self.cards.addresses
+    def old_addresses(self) -> tuple[CardAddresses, ...]:
+        """What is to be recorded, so that an earlier VM of its key has left no addresses."""
         left = recorded_of(self.repository).entries.get(self.vm_id, {})
-        old = left.keys() - {one.mac for one in new}
-        return (*new, *(CardAddresses(mac, "", ()) for mac in sorted(old)))
+        return tuple(CardAddresses(mac, "", ()) for mac in sorted(left))
 
     @property
     def old_seeds(self) -> list[Seed]:
@@ -164,7 +161,7 @@ def _plan(estate: Estate, spec: VMSpec) -> VMPlan:
     image = image_of(snapshot.repositories, spec.image_id, snapshot.errors())
     if image.kind == ISO and not spec.disk_gb:
         raise InvalidArgument(
-            f"{image.label} is an ISO, so the node gets an empty disk: size.disk (or ex_disk_gb) "
+            f"{image.label} is an ISO, so the VM gets an empty disk: size.disk (or ex_disk_gb) "
             f"is required: its size in GB, more than 0"
         )
     iso = None

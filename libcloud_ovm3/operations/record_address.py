@@ -48,18 +48,21 @@ def record_addresses(
     repository: Repository,
     vm_id: str,
     cards: Sequence[CardAddresses],
+    check: Callable[[], object] = lambda: None,
 ) -> list[str]:
     """Record what addresses the cards of a VM have; those of its other cards stay.
 
     :param repository: That of the VM's definition.
+    :param check: As :func:`.replacing` takes it.
     :return: Notices for the user.
     :raises PreconditionFailed: As :func:`require_recordable`, or other clients write all the time.
     :raises AgentFault: The host refused; what is recorded is as it was.
     :raises OperationIncomplete: Whether it was recorded is unknown.
     """
-    wanted = {card.mac: list(card.addresses) for card in cards}
+    wanted = entry_of(cards)
     what = _WHAT.format(vm_id)
-    return change_entry(operation, repository, vm_id, lambda now: {**now, **wanted}, what)
+    change = record_entry.replacing(lambda now: {**now, **wanted}, check)
+    return change_entry(operation, repository, vm_id, change, what)
 
 
 def same_addresses(
@@ -96,7 +99,7 @@ def addresses_of_others(
 
 
 def forget_addresses(operation: Operation, snapshot: EstateSnapshot, vm: VM) -> list[str]:
-    """Remove what is recorded of a VM that was destroyed; no call, if nothing is.
+    """Remove what was recorded of a VM that was destroyed; no call, if nothing was.
 
     :return: A notice, if it could not be removed: only the next node of an idempotency key has the
         same id, and its creation removes it.
@@ -106,12 +109,35 @@ def forget_addresses(operation: Operation, snapshot: EstateSnapshot, vm: VM) -> 
         repository = snapshot.repository(definition.repository_id)
         if repository is None or vm.id not in recorded_of(repository).entries:
             continue
+        known = recorded_of(repository)
         try:
-            gone = record_entry.entries_of_gone(snapshot, recorded_of(repository))
-            change_entry(operation, repository, vm.id, lambda now: {}, _WHAT.format(vm.id), gone)
+            gone = record_entry.entries_of_gone(snapshot, known)
+            withdraw_addresses(operation, repository, vm.id, known.entries[vm.id], gone)
         except Ovm3Error as error:
             notices.append(f"VM {vm.label}: its addresses may still be recorded: {error}")
     return notices
+
+
+def withdraw_addresses(
+    operation: Operation,
+    repository: Repository,
+    vm_id: str,
+    recorded: Mapping[str, Any],
+    gone: Mapping[str, Mapping[str, Any]] = record_entry.NONE_GONE,
+) -> None:
+    """Remove what is recorded of a VM that was deleted; see :func:`.record_entry.forgetting`.
+
+    :param recorded: The entry.
+    :param gone: As :func:`.record_entry.change_entry` takes it.
+    :raises Ovm3Error: See :func:`change_entry`.
+    """
+    forget = record_entry.forgetting(repository, vm_id, recorded)
+    change_entry(operation, repository, vm_id, forget, _WHAT.format(vm_id), gone)
+
+
+def entry_of(cards: Iterable[CardAddresses]) -> dict[str, list[str]]:
+    """The entry of a VM with these cards."""
+    return {card.mac: list(card.addresses) for card in cards}
 
 
 def change_entry(

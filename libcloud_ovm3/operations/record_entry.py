@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from libcloud_ovm3.agent.identifiers import undashed
+from libcloud_ovm3.agent.identifiers import dashed, undashed
 from libcloud_ovm3.errors import Ovm3Error, PreconditionFailed
 from libcloud_ovm3.estate.disks import disk_usage
 from libcloud_ovm3.estate.recorded import Recorded, parse_recorded, to_document
@@ -48,13 +48,48 @@ def module_that_records(repository: Repository, known: Recorded, what: str) -> H
 
 def entries_of_gone(snapshot: EstateSnapshot, known: Recorded) -> Mapping[str, Mapping[str, Any]]:
     """What is recorded of VMs that are gone: a client was killed while it destroyed one, or had no
-    host module. None, while anything could not be read that may be one of them.
+    host module. None, while anything could not be read that may be one of them; what is not
+    recorded by the id of a VM stays.
 
     :param known: What was read of the document with the estate.
     """
     if disk_usage(snapshot, ()).unread:
         return {}
-    return {key: entry for key, entry in known.entries.items() if key not in snapshot.vms}
+    ids = {key for key in known.entries if dashed(key) == key}
+    return {key: known.entries[key] for key in ids if key not in snapshot.vms}
+
+
+def forgetting(
+    repository: Repository, vm_id: str, recorded: Mapping[str, Any]
+) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
+    """For :func:`change_entry`: nothing is recorded of a VM that was deleted any more. What is
+    recorded of one that an idempotency key has made again meanwhile stays.
+
+    :param recorded: What was recorded of it before it was deleted.
+    """
+
+    def forget(now: Mapping[str, Any]) -> Mapping[str, Any]:
+        is_its = bool(now) and now == recorded
+        return {} if is_its and undashed(vm_id) not in _defined_in(repository) else now
+
+    return forget
+
+
+def replacing(
+    change: Callable[[Mapping[str, Any]], Mapping[str, Any]], check: Callable[[], object]
+) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
+    """For :func:`change_entry`: the same, but what is recorded already may be another client's.
+
+    :param check: Called before that is replaced; it raises if the VM is another client's by now.
+    """
+
+    def checked(now: Mapping[str, Any]) -> Mapping[str, Any]:
+        own = change(now)
+        if now and own != now:
+            check()
+        return own
+
+    return checked
 
 
 def change_entry(
@@ -97,11 +132,16 @@ def change_entry(
 def _still_gone(repository: Repository, vm_ids: Sequence[str]) -> list[str]:
     """Those that were not defined meanwhile: an idempotency key gives an id again."""
     try:
-        content = list_whole(repository.mounted_on[0], repository.id) if vm_ids else None
+        there = _defined_in(repository) if vm_ids else set()
     except Ovm3Error:
         return []
-    there = {undashed(folder.name) for folder in content.virtual_machines} if content else set()
     return [one for one in vm_ids if undashed(one) not in there]
+
+
+def _defined_in(repository: Repository) -> set[str | None]:
+    """The ids of the VMs that have a definition in a repository now."""
+    content = list_whole(repository.mounted_on[0], repository.id)
+    return {undashed(folder.name) for folder in content.virtual_machines}
 
 
 def _require_writable(document: Recorded, what: str) -> None:

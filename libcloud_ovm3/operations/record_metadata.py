@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from libcloud_ovm3.agent.address import list_of
@@ -16,7 +16,9 @@ from libcloud_ovm3.operations.record_entry import (
     NONE_GONE,
     change_entry,
     entries_of_gone,
+    forgetting,
     module_that_records,
+    replacing,
 )
 
 if TYPE_CHECKING:
@@ -89,7 +91,7 @@ def set_metadata(estate: Estate, vm_id: str, metadata: Any, tags: Any) -> list[s
 
     gone = entries_of_gone(snapshot, recorded_metadata(repository))
     where = (Operation(estate), module, repository, DOCUMENT, vm.id)
-    return change_entry(*where, change, f"what is recorded of {_WHAT} of VM {vm.id}", gone)
+    return change_entry(*where, change, _recorded_of(vm.id), gone)
 
 
 def require_metadata_recordable(repository: Repository) -> HostModule:
@@ -105,23 +107,41 @@ def record_metadata(
     repository: Repository,
     vm_id: str,
     wanted: VMMetadata,
-    gone: Mapping[str, Mapping[str, Any]] = NONE_GONE,
+    check: Callable[[], object],
 ) -> list[str]:
     """Record the metadata and the tags of a VM, instead of what was recorded.
 
-    :param gone: As :func:`.change_entry` takes it.
+    :param check: As :func:`.replacing` takes it.
     :return: Notices for the user.
-    :raises Ovm3Error: See :func:`.change_entry`.
+    :raises Ovm3Error: See :func:`.change_entry`; or what ``check`` raises.
     """
     module = require_metadata_recordable(repository)
     entry = wanted.to_entry()
     where = (operation, module, repository, DOCUMENT, vm_id)
-    what = f"what is recorded of {_WHAT} of VM {vm_id}"
-    return change_entry(*where, lambda now: entry, what, gone)
+    return change_entry(*where, replacing(lambda now: entry, check), _recorded_of(vm_id))
+
+
+def withdraw_metadata(
+    operation: Operation,
+    repository: Repository,
+    vm_id: str,
+    recorded: Mapping[str, Any],
+    gone: Mapping[str, Mapping[str, Any]] = NONE_GONE,
+) -> None:
+    """Remove what is recorded of a VM that was deleted; see :func:`.forgetting`.
+
+    :param recorded: The entry.
+    :param gone: As :func:`.change_entry` takes it.
+    :raises Ovm3Error: See :func:`.change_entry`.
+    """
+    module = require_metadata_recordable(repository)
+    where = (operation, module, repository, DOCUMENT, vm_id)
+    forget = forgetting(repository, vm_id, recorded)
+    change_entry(*where, forget, _recorded_of(vm_id), gone)
 
 
 def forget_metadata(operation: Operation, snapshot: EstateSnapshot, vm: VM) -> list[str]:
-    """Remove what is recorded of a VM that was destroyed; no call, if nothing is.
+    """Remove what was recorded of a VM that was destroyed; no call, if nothing was.
 
     :return: A notice, if it could not be removed, or may be there although the host module, which
         could tell, is not used or could not read it.
@@ -139,9 +159,14 @@ def forget_metadata(operation: Operation, snapshot: EstateSnapshot, vm: VM) -> l
             continue
         if repository is None or vm.id not in recorded_metadata(repository).entries:
             continue
+        known = recorded_metadata(repository)
         try:
-            gone = entries_of_gone(snapshot, recorded_metadata(repository))
-            record_metadata(operation, repository, vm.id, VMMetadata(), gone)
+            gone = entries_of_gone(snapshot, known)
+            withdraw_metadata(operation, repository, vm.id, known.entries[vm.id], gone)
         except Ovm3Error as error:
             notices.append(f"VM {vm.label}: its metadata may still be recorded: {error}")
     return notices
+
+
+def _recorded_of(vm_id: str) -> str:
+    return f"what is recorded of {_WHAT} of VM {vm_id}"

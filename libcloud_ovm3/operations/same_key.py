@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING
 
+from libcloud_ovm3.agent.identifiers import dashed
 from libcloud_ovm3.errors import (
     InvalidArgument,
     OperationIncomplete,
@@ -24,6 +25,7 @@ KEY_LIMIT = 60.0  # seconds for another client with the key to complete the node
 KEY_POLL = 5.0
 
 _NODES = uuid.UUID("3b7c0c52-6f0e-4f5b-9b60-2f1d6a1c9e47")
+_NODES_VERSION = 5  # no other id that this package, or a Manager, gives to a VM is of it
 
 
 class MadeByAnother(PreconditionFailed):
@@ -33,6 +35,11 @@ class MadeByAnother(PreconditionFailed):
 def vm_id_of(key: str) -> str:
     """The dashed uuid of the node of a key: the same for all clients, at any time."""
     return str(uuid.uuid5(_NODES, key))
+
+
+def is_of_key(vm_id: str) -> bool:
+    """Whether an id is made of a key, so that another VM may have it one day. Pure."""
+    return dashed(vm_id) is not None and uuid.UUID(vm_id).version == _NODES_VERSION
 
 
 def require_unused(snapshot: EstateSnapshot, spec: VMSpec) -> None:
@@ -64,24 +71,39 @@ def find_node(estate: Estate, spec: VMSpec) -> tuple[VM, EstateSnapshot] | None:
     vm_id, clock = vm_id_of(spec.key), estate.clock
     deadline = clock.now() + KEY_LIMIT
     text = f"VM {spec.name!r} is being created, with the same ex_idempotency_key: waiting for that"
-    while True:
-        snapshot = read_estate(estate)
-        vm = snapshot.vms.get(vm_id)
-        if vm is None:
-            return None
-        _require_name(vm, spec)
-        several = len(vm.definitions) > 1
-        is_begun = vm.state is State.PENDING
-        is_begun |= several and any(one.is_creating for one in vm.definitions)
-        is_begun &= not vm.live
-        if several and (not is_begun or clock.now() >= deadline):
-            raise _in_several_places(vm, spec)
-        if not is_begun:
-            return vm, snapshot
-        if clock.now() >= deadline:
-            raise _unfinished(snapshot, vm, spec)
+    vm, snapshot, is_begun = _look(estate, spec)
+    if is_begun:
         with waiting(text, vm=vm_id, limit=KEY_LIMIT):
-            clock.sleep(KEY_POLL)
+            while is_begun:
+                clock.sleep(KEY_POLL)
+                vm, snapshot, is_begun = _look(estate, spec, is_last=clock.now() >= deadline)
+    return None if vm is None else (vm, snapshot)
+
+
+def _look(
+    estate: Estate, spec: VMSpec, is_last: bool = False
+) -> tuple[VM | None, EstateSnapshot, bool]:
+    """Read the node of a key once.
+
+    :param is_last: it is not waited for any longer.
+    :return: it, the reading that has it, and whether its creation has not ended.
+
+    What is raised: as by :func:`find_node`.
+    """
+    snapshot = read_estate(estate)
+    vm = snapshot.vms.get(vm_id_of(spec.key))
+    if vm is None:
+        return None, snapshot, False
+    _require_name(vm, spec)
+    several = len(vm.definitions) > 1
+    is_begun = vm.state is State.PENDING
+    is_begun |= several and any(one.is_creating for one in vm.definitions)
+    is_begun &= not vm.live
+    if several and (not is_begun or is_last):
+        raise _in_several_places(vm, spec)
+    if is_begun and is_last:
+        raise _unfinished(snapshot, vm, spec)
+    return vm, snapshot, is_begun
 
 
 def _require_name(vm: VM, spec: VMSpec) -> None:
@@ -93,8 +115,8 @@ def _require_name(vm: VM, spec: VMSpec) -> None:
         )
     if vm.name != spec.name:
         raise InvalidArgument(
-            f"ex_idempotency_key {spec.key!r}: the node of this key, {vm.id}, is named "
-            f"{vm.name!r}, not {spec.name!r}; use another key for another node",
+            f"ex_idempotency_key {spec.key!r}: the VM of this key, {vm.id}, is named "
+            f"{vm.name!r}, not {spec.name!r}; use another key for another VM",
             nodes=[vm.summary],
         )
 

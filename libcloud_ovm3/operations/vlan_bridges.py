@@ -44,7 +44,7 @@ from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.presence import POLL, read_presence
 from libcloud_ovm3.operations.release_bridges import Use, read_uses, release, settled
 from libcloud_ovm3.operations.vlan_support import bridges_to_make, unknown_mode, why_not_made
-from libcloud_ovm3.operations.watch_dhcp import watch_cards
+from libcloud_ovm3.operations.watch_dhcp import forget_leases, watch_cards
 from libcloud_ovm3.progress import waiting
 
 if TYPE_CHECKING:
@@ -99,9 +99,10 @@ def bridged(
         if isinstance(error, AgentFault) and others:
             raise error.with_state(_ELSEWHERE) from error
         raise
-    start.notices.extend(watch_cards(start.operation, start.host, others, start.definition))
+    start.notices.extend(watch_cards(start.operation, start.host, start.definition))
     try:
         yield
+        start.notices.extend(forget_leases(start.operation, others, start.definition))
         start.notices.extend(release(start.operation, elsewhere))
     except (*NEVER_SENT, AgentFault, PreconditionFailed):
         # Another client may have started it meanwhile.

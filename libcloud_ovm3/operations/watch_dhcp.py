@@ -18,21 +18,16 @@ from libcloud_ovm3.operations.operation import Operation
 WATCH_SECONDS = 600  # as long as libcloud waits for a node by default
 
 
-def watch_cards(
-    operation: Operation, host: HostView, others: Sequence[HostView], definition: Definition
-) -> list[str]:
-    """Have the host watch the cards of a VM, if the estate says so: one request for each. Before
-    that, other hosts forget the leases of these cards: where it runs now it may get other ones.
+def watch_cards(operation: Operation, host: HostView, definition: Definition) -> list[str]:
+    """Have the host watch the cards of a VM, if the estate says so: one request for each.
 
-    :param others: all other hosts.
-    :return: notices for the user: what is not watched, or not forgotten.
+    :return: notices for the user: what is not watched.
     """
     if not operation.estate.watches_dhcp:
         return []
     notices = []
     for card in definition.vifs:
         if card.mac and card.bridge:
-            notices += _forget(operation, others, definition, card.mac)
             why_not = _watch(operation, host, card.bridge, card.mac, WATCH_SECONDS)
             if why_not:
                 notices.append(
@@ -40,6 +35,22 @@ def watch_cards(
                     f"card {card.mac} is not watched on {host.label}: {why_not}"
                 )
     return notices
+
+
+def forget_leases(
+    operation: Operation, others: Sequence[HostView], definition: Definition
+) -> list[str]:
+    """Have the other hosts forget the leases of the cards of a VM that has started, if the estate
+    says so: where it runs now it may get other ones. Not before: if it does not start, another
+    client may have started it there.
+
+    :param others: all other hosts.
+    :return: notices for the user: what is not forgotten.
+    """
+    if not operation.estate.watches_dhcp:
+        return []
+    macs = [card.mac for card in definition.vifs if card.mac and card.bridge]
+    return [text for mac in macs for text in _forget(operation, others, definition, mac)]
 
 
 def _forget(

@@ -1,8 +1,9 @@
-"""From the configuration of a provider, profile or map to the driver's arguments. Pure."""
+"""From the configuration of a provider, profile or map to the driver's arguments; what it lacks."""
 
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -20,6 +21,7 @@ _FROM_SALT = {"self", "name", "size", "image", "location", "auth"}
 _REFUSED = {
     "ex_hosts_off": "a file would say so long after the host has come back; expected in a single "
     "action only, or `ovm3 vm create --host-off`",
+    "auth": "expected ex_keyname, the name of a key pair; a password is set by ex_userdata",
     "ex_progress": "it is a function, which a file cannot have",
     "ex_allow_same_name": "Salt knows VMs by their names; use `ovm3 vm create --allow-same-name`",
 }
@@ -88,6 +90,25 @@ def create_arguments(
             )
     given = {name: setting(name) for name in sorted(_OF_PROFILES) if is_given(setting(name))}
     return typed(OVM3NodeDriver.create_node, given, _FROM_SALT)
+
+
+def check_login(vm: Mapping[str, Any], salts: Mapping[str, Any]) -> None:
+    """Check that Salt has what it needs to log in to a new VM (``cloud.bootstrap``).
+
+    :param vm: All settings of the VM, without the agents' password.
+    :param salts: Those of Salt itself.
+    :raises InvalidArgument: It has not, so it could not be installed there.
+    """
+    key = vm.get("key_filename") or vm.get("ssh_keyfile")
+    if key and not os.path.isfile(key):
+        raise InvalidArgument(f"ssh_keyfile {key!r}: nothing was created: there is no such file")
+    others = ("password", "win_password", "ssh_agent")
+    if not key and not any(vm.get(one) or salts.get(one) for one in others):
+        raise InvalidArgument(
+            "nothing was created: with deploy on, Salt logs in to the VM by SSH; expected "
+            "ssh_keyfile, the path of a private key that the VM lets in, or its password, or "
+            "deploy: False"
+        )
 
 
 def _refuse_in_files(setting: Callable[[str], Any]) -> None:

@@ -92,6 +92,13 @@ def arguments() -> argparse.ArgumentParser:
         help="simulated seconds; see docs (1)",
     )
     add(
+        "--copy-speed",
+        type=float,
+        default=200.0,
+        metavar="MB",
+        help="megabytes that a host copies in a simulated second (200)",
+    )
+    add(
         "--inject",
         action="append",
         default=[],
@@ -133,6 +140,8 @@ def _simulator(options: argparse.Namespace) -> tuple[Simulator, list[Rule]]:
             raise SimulatorError(
                 f"--password-file {options.password_file}: the first line is empty"
             )
+    if options.copy_speed <= 0:
+        raise SimulatorError(f"--copy-speed {options.copy_speed:g}: expected more than 0")
     hosts = options.hosts
     if hosts is None:
         hosts = len(options.listen) if options.listen else 3
@@ -153,6 +162,7 @@ def _simulator(options: argparse.Namespace) -> tuple[Simulator, list[Rule]]:
         tls=options.tls,
         answers=answers,
         reboot_gap=options.reboot_gap,
+        copy_bytes_per_second=options.copy_speed * 1e6,
         repositories=options.repositories,
         from_bundle=options.from_bundle,
         host_module=options.host_module,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from libcloud_ovm3.agent.identifiers import dashed, undashed
+from libcloud_ovm3.agent.identifiers import dashed, if_no_id, undashed
 
 PLAIN = "0004fb0000060000236e45007b980aa1"
 DASHED = "0004fb00-0006-0000-236e-45007b980aa1"
@@ -30,6 +30,13 @@ def test_a_servers_id_has_colons() -> None:
 def test_what_is_no_uuid(text: Any) -> None:
     assert dashed(text) is None
     assert undashed(text) is None
+
+
+def test_who_is_told_that_an_id_is_expected() -> None:
+    for text in (PLAIN, DASHED.upper(), f"{PLAIN}/ISOs/a.iso", "/OVS/a.img"):
+        assert if_no_id(text) == ""
+    for text in ("web-1", "", 7):
+        assert if_no_id(text) == " (expected an id, not a name)"
 
 
 @given(st.uuids())

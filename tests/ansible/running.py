@@ -17,9 +17,11 @@ import yaml
 from libcloud_ovm3.estates_file.changing import add_estate
 from libcloud_ovm3.simulator import Simulator
 from tests.cli.running import address
+from tests.installed import take_its_host_module
 from tests.support import pins_of
 
 BIN = Path(sys.executable).parent
+take_its_host_module()
 
 
 class Controller:

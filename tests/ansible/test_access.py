@@ -121,6 +121,7 @@ def test_no_message_names_an_argument_of_python() -> None:
         "ex_create_network": "`ovm3 network create`",
         "ex_update_network": "`ovm3 network update`",
         "ex_delete_network": "`ovm3 network delete`",
+        "ex_list_networks": "`ovm3 network list`",
         "ex_list_network_devices": "`ovm3 network list --devices`",
         "ex_repair_control0": "`ovm3 network repair-control0`",
         "ex_attach_repository": "`ovm3 repository attach`",

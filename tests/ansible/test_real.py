@@ -16,6 +16,7 @@ import yaml
 from libcloud_ovm3.operations.limits import MINIMUM_AGE, STOP_LIMIT
 from libcloud_ovm3.simulator import Simulator
 from tests.cli.running import address
+from tests.guests import meta_of
 from tests.operations.failures import WRITES
 from tests.operations.test_ssh_keys import ED25519
 from tests.support import calls_of, driver_for, fingerprints_of, pins_of, quietly
@@ -147,6 +148,25 @@ def test_the_examples_of_the_page(lab: tuple[Controller, Simulator]) -> None:
     groups = controller.inventory(bare, OVM3_PASSWORD=sim.password)
     assert set(groups["ovm3"]["hosts"]) == {"web-1", "web-2"}
     assert set(groups["type_xen_pvm"]["hosts"]) == {"web-1", "web-2"}
+
+
+def test_the_vm_that_one_can_log_in_to(tmp_path: Path) -> None:
+    """The last example of the page, on hosts with the host module; it is run twice."""
+    [*_, play] = blocks("yaml")
+    with controller_on(tmp_path, hosts=1, host_module=True) as (controller, sim):
+        controller.write("login.yml", play.replace("network: guest ", "network: 10e69b4de3 "))
+        controller.write("web.yaml", "#cloud-config\npackages: [s3ntinel]\n")
+        (tmp_path / ".ssh").mkdir()
+        controller.write(".ssh/id_ed25519.pub", f"{ED25519} me\n")
+        played = controller.run("ansible-playbook", "login.yml", "-vvv", "--diff")
+        assert (recap(played)["changed"], "s3ntinel" in played) == (1, False)
+        [node] = driver_for(sim).list_nodes()
+        assert (node.name, node.state, node.private_ips) == ("web-4", "running", ["192.0.2.10"])
+        assert (node.extra["metadata"], node.extra["tags"]) == ({"owner": "ops"}, ["web"])
+        assert meta_of(sim, node)["public-keys"] == [f"{ED25519} me"]
+        sim.calls.clear()
+        again = controller.run("ansible-playbook", "login.yml")
+        assert (recap(again)["changed"], calls_of(sim, *WRITES)) == (0, [])
 
 
 # ------------------------------------------------------------------ the inventory

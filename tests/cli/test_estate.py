@@ -46,7 +46,7 @@ def test_the_first_hour_of_a_newcomer(pool: Simulator, file: Path) -> None:
         "user": "oracle",
         "pins": dict(zip(addresses(pool), pins_of(pool).values(), strict=True)),
         "password_file": "lab.password",
-    }
+    }, "and no key of an option that was not given"
     assert file.with_name("lab.password").stat().st_mode & 0o777 == 0o600
     status, out = invoke("vm", "list")
     assert status == 0, out
@@ -62,7 +62,7 @@ def test_networks_and_the_repository_of_keys_are_saved_and_used(
     add = ("estate", "add", "lab", address(pool), "--yes")
     labels = ("--traffic-label", "guest=bond0", "--traffic-label", "public=bond1")
     more = ("--default-network", "guest:100", "--public-network", "public")
-    more += ("--keys-repository", "MyRepo")
+    more += ("--keys-repository", "MyRepo", "--watch-dhcp")
     for wrong, text in (
         (("--traffic-label", "guest"), "'guest': expected LABEL=INTERFACE"),
         (("--traffic-label", "guest=a", "--traffic-label", "guest=b"), "once per label"),
@@ -78,7 +78,7 @@ def test_networks_and_the_repository_of_keys_are_saved_and_used(
     entry = saved(file)
     assert entry["traffic_labels"] == {"guest": "bond0", "public": "bond1"}
     assert (entry["default_network"], entry["public_networks"]) == ("guest:100", ["public"])
-    assert entry["keys_repository"] == "MyRepo"
+    assert (entry["keys_repository"], entry["watch_dhcp"]) == ("MyRepo", True)
     assert invoke("vm", "list")[0] == 0
     status, out = invoke("vm", "list", "--traffic-label", "public=bond1")
     assert (status, "does not say which interface carries 'guest'" in out) == (2, True)

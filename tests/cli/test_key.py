@@ -59,6 +59,7 @@ def test_from_creation_to_deletion(sim: Simulator, monkeypatch: pytest.MonkeyPat
     ]
     assert on(sim, "key", "list", "-o", "name").stdout.split() == ["mine", "new", "ops"]
     assert ED25519 in on(sim, "key", "show", "mine").stdout
+    assert on(sim, "key", "show", "mine", "--public").stdout == f"{ED25519}\n"
 
     refused = on(sim, "key", "delete", "mine")
     assert (refused.exit_code, "--yes" in refused.stderr) == (2, True)
@@ -84,7 +85,7 @@ def test_a_file_that_is_there(sim: Simulator) -> None:
 
 def test_nothing_is_left_of_what_was_not_created(sim: Simulator) -> None:
     for arguments, status, text in (
-        (("ops", "ops.pem"), 1, "Name one, by its id or alias, with --keys-repository"),
+        (("ops", "ops.pem"), 1, "by its id or alias, with --keys-repository: MyRepo (0004fb"),
         (("ops", "ops.pem", "--type", "dsa", *HERE), 2, "type 'dsa': expected 'rsa' or"),
         (("a ", "ops.pem", *HERE), 2, "without blanks at its ends"),
     ):

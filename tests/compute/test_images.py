@@ -83,8 +83,10 @@ def test_get_image(alone: Simulator) -> None:
     image = image_named(driver, "oracle-linux-6")
     repository, _, path = image.id.partition("/")
     assert driver.get_image(f"{repository.upper()}/{path}").id == image.id
-    with pytest.raises(ImageNotFound, match=r"no repository has an image"):
+    with pytest.raises(ImageNotFound, match=r"no repository has an image '\S+nothing.img'$"):
         driver.get_image(f"{repository}/Templates/nothing.img")
+    with pytest.raises(ImageNotFound, match=r"'oracle-linux-6' \(expected an id, not a name\)$"):
+        driver.create_node("web", "small", "oracle-linux-6")
     alone.misbehave("fault", "discover_repositories", times=2)
     with pytest.raises(SearchIncomplete):
         driver.get_image(image.id)

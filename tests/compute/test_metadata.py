@@ -80,9 +80,10 @@ def test_they_are_changed_later() -> None:
 
 def test_those_of_nodes_that_are_gone_go_with_the_next_change() -> None:
     """A client without the host module leaves them. What may be another's, or that of a node which
-    an idempotency key makes again meanwhile, stays."""
+    an idempotency key makes again meanwhile, stays; and so does what is of no VM."""
     with make_sim() as sim:
         driver = driver_for(sim)
+        write(sim, b'{"schema": 1, "metadata": {"pool": {"tags": ["odd"]}}}')
         stays = create(driver, ex_start=False, ex_tags=["stays"])
         given: dict[str, Any] = {"ex_start": False, "ex_allow_same_name": True, "ex_tags": ["old"]}
         keyed = {**given, "ex_idempotency_key": "K"}
@@ -90,12 +91,12 @@ def test_those_of_nodes_that_are_gone_go_with_the_next_change() -> None:
         for node in (gone, again):
             with pytest.warns(match=f"{node.id}.*metadata, tags, addresses.* stays"):
                 driver_for(sim, ex_host_module=False).destroy_node(node)
-        assert recorded(sim) == {stays.id, gone.id, again.id}
+        assert recorded(sim) == {"pool", stays.id, gone.id, again.id}
         strange = sim.repository_path / "VirtualMachines" / "strange"
         strange.mkdir()
         (strange / "vm.cfg").write_text("disk = [")
         quietly(driver.ex_set_metadata, stays, {"a": "b"})
-        assert recorded(sim) == {stays.id, gone.id, again.id}, "it may be one of them"
+        assert recorded(sim) == {"pool", stays.id, gone.id, again.id}, "it may be one of them"
         (strange / "vm.cfg").unlink()
         strange.rmdir()
 
@@ -106,7 +107,7 @@ def test_those_of_nodes_that_are_gone_go_with_the_next_change() -> None:
 
         sim.misbehave("hook", "libcloud_read_document", hook=meanwhile)
         assert driver.ex_set_metadata(stays, {"c": "d"})
-        assert recorded(sim) == {stays.id, again.id}
+        assert recorded(sim) == {"pool", stays.id, again.id}
         assert noted(driver.ex_get_node(stays.id)) == ({"c": "d"}, ["stays"])
 
 
@@ -207,6 +208,18 @@ def test_what_was_recorded_of_a_node_that_is_not_made_is_removed() -> None:
         folder = sim.repository_path / ".libcloud-ovm3/documents/addresses"
         newest = max(folder.iterdir(), key=lambda path: path.name)
         assert b'"addresses": {}' in newest.read_bytes()
+
+
+def test_only_what_is_recorded_is_left() -> None:
+    """The node and its disk are gone: nobody is told to look for them."""
+    with make_sim() as sim:
+        driver = driver_for(sim)
+        sim.misbehave("fault", "libcloud_write_document", nth=2, times=2)
+        card = {"network": "10e69b4de3", "address": "192.0.2.9"}
+        with pytest.raises(OperationIncomplete, match="undone, but for what is recorded") as caught:
+            quietly(create, driver, **GIVEN, ex_networks=[card])
+        assert not caught.value.left
+        assert NEW_NAME not in [one.name for one in driver.list_nodes()]
 
 
 def test_a_later_node_of_a_key_does_not_have_them() -> None:

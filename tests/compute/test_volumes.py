@@ -447,11 +447,13 @@ def test_what_is_not_found(pool: Pool) -> None:
     listed = read_volumes(pool.driver._estate, with_sizes=False)
     dashed = f"{pool.id[:8]}-{pool.id[8:12]}-{pool.id[12:16]}-{pool.id[16:20]}-{pool.id[20:]}"
     assert listed.volume(f"{dashed.upper()}/VirtualDisks/data.img").id == made
-    with pytest.raises(VolumeNotFound, match=r"there is no volume '.*nothing.img'"):
+    with pytest.raises(VolumeNotFound, match=r"there is no volume '.*nothing.img'$"):
         listed.volume(f"{pool.id}/VirtualDisks/nothing.img")
     with pytest.raises(VolumeNotFound, match="there is no snapshot"):
         listed.snapshot(f"{pool.id}/VirtualDisks/nothing.img")
-    with pytest.raises(NodeNotFound):
+    with pytest.raises(
+        NodeNotFound, match=r"'no-such-node' was found \(expected an id, not a name"
+    ):
         pool.driver.ex_list_volumes("no-such-node")
     folder = pool.sim.repository_path / "VirtualMachines" / OTHER(14)
     folder.mkdir()

@@ -4,9 +4,6 @@ stands for the guest at the address that a simulated host has seen of it."""
 from __future__ import annotations
 
 import getpass
-import socket
-import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,21 +14,14 @@ from libcloud.compute.deployment import ScriptDeployment
 from libcloud.compute.types import DeploymentError
 
 from libcloud_ovm3.simulator import Simulator
+from tests import sshd
 from tests.guests import meta_of, seeds_in
 from tests.support import driver_for, simulate
 
-SSHD = "/usr/sbin/sshd"  # make test installs it
 ADDRESS, MAC, BRIDGE = "127.0.9.7", "00:21:f6:00:00:01", "10e69b4de3"
 _CONFIG = """\
-ListenAddress {address}:{port}
-HostKey {folder}/host_key
 AuthorizedKeysFile {folder}/authorized_keys
-PidFile none
-StrictModes no
-UsePAM no
-PasswordAuthentication no
 KbdInteractiveAuthentication no
-PermitRootLogin prohibit-password
 Subsystem sftp internal-sftp
 """
 
@@ -39,34 +29,9 @@ Subsystem sftp internal-sftp
 @pytest.fixture
 def guest(tmp_path: Path) -> Iterator[int]:
     """An sshd that lets nobody in yet; its port."""
-    for name in ("host_key", "key", "other"):
-        make = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", tmp_path / name]
-        subprocess.run(make, check=True)
-    with socket.socket() as free:
-        free.bind((ADDRESS, 0))
-        port: int = free.getsockname()[1]
-    config = tmp_path / "config"
-    config.write_text(_CONFIG.format(address=ADDRESS, port=port, folder=tmp_path))
-    if getpass.getuser() == "root":
-        Path("/run/sshd").mkdir(exist_ok=True)
-    with (tmp_path / "log").open("wb") as log:
-        server = subprocess.Popen([SSHD, "-D", "-e", "-f", config], stderr=log)
-        try:
-            _wait_for(port)
-            yield port
-        finally:
-            server.terminate()
-            server.wait()
-
-
-def _wait_for(port: int) -> None:
-    for _ in range(500):
-        try:
-            socket.create_connection((ADDRESS, port), 1).close()
-            return
-        except OSError:
-            time.sleep(0.02)
-    raise AssertionError("sshd does not come up")
+    sshd.make_keys(tmp_path, ("host_key", "key", "other"))
+    with sshd.running(tmp_path, [ADDRESS], _CONFIG.format(folder=tmp_path)) as port:
+        yield port
 
 
 def boot_with_the_seed(sim: Simulator, folder: Path) -> None:

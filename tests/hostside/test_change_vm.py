@@ -1,6 +1,7 @@
 """Changes of a vm.cfg: one at a time, none twice, none lost; what a dead process leaves."""
 
 import os
+import shutil
 import signal
 import time
 
@@ -50,7 +51,11 @@ class Agent(object):
 
     def get_services(self, version=None):
         return {'configure_vm': self.configure_vm, 'create_vm': self.configure_vm,
-                'discover_server': self.discover_server}
+                'delete_vm': self.delete_vm, 'discover_server': self.discover_server}
+
+    def delete_vm(self, repository, directory):
+        self.configure_vm(repository, directory, {'name': 'deleted'})
+        shutil.rmtree(os.path.dirname(file_of(self.host)))
 
     def discover_server(self):
         number = {'one': u'1', 'two': u'2'}[self.host.name]
@@ -516,6 +521,26 @@ def test_another_makes_it_right_before(host, monkeypatch):
     found = create(host)
     assert found['state'] == 'not done' and 'is there already' in found['fault']
     assert (content_of(host), calls_of(host)) == (OLD, [])
+
+
+def delete(host, number, digest, parameters=()):
+    return change_vm.change_vm(host, 'me', operation(number), ID, DIRECTORY, digest, 'delete_vm',
+                               list(parameters))
+
+
+def test_the_one_that_was_read_is_deleted(host):
+    with pytest.raises(errors.Conflict):
+        delete(host, 1, digest_of(NEW))
+    with pytest.raises(errors.InvalidArgument):
+        delete(host, 2, digest_of(OLD), [{}])
+    assert (content_of(host), calls_of(host)) == (OLD, [])
+    done = delete(host, 3, digest_of(OLD))
+    assert (done['state'], done['digest'], done['fault']) == ('done', '', '')
+    assert not os.path.exists(os.path.dirname(file_of(host)))
+    os.mkdir(os.path.dirname(file_of(host)))
+    assert create(host, 4)['state'] == 'done', 'its id may come again'
+    assert delete(host, 3, digest_of(OLD))['state'] == 'done', 'the same request, repeated'
+    assert content_of(host) == NEW
 
 
 @pytest.mark.parametrize('digest,function', [('', 'configure_vm'), (None, 'create_vm')])

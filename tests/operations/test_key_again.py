@@ -11,7 +11,8 @@ import pytest
 from libcloud.compute.base import NodeAuthPassword
 from libcloud.compute.types import NodeState
 
-from libcloud_ovm3.errors import Ovm3Warning
+from libcloud_ovm3.errors import OperationIncomplete, Ovm3Error, Ovm3Warning
+from libcloud_ovm3.operations.same_key import vm_id_of
 from tests.operations.failures import KILLS, Step, create_keyed
 from tests.operations.killed import kill_client_at
 from tests.operations.seeding import create_noted
@@ -41,7 +42,8 @@ def test_what_a_second_call_asks_for_is_said() -> None:
         }
         node = quietly(create_keyed, driver, auth=first, **asked)
         assert node.extra["password"] == "first-pass"
-        assert notices_of(driver, **asked)[1] == []
+        otherwise = {**asked, "ex_volumes": [volume.id.replace("0004fb", "0004FB", 1)]}
+        assert [notices_of(driver, **one)[1] for one in (asked, otherwise)] == [[], []]
 
         second = NodeAuthPassword("second-pass", generated=True)
         again, said = notices_of(driver, auth=second)
@@ -88,3 +90,54 @@ def test_a_client_that_was_killed_has_recorded_all(when: str) -> None:
             quietly(driver_for(sim).destroy_node, node)
         node = quietly(create_noted, driver_for(sim))
         assert (node.extra["metadata"], node.private_ips) == ({"owner": "me"}, ["192.0.2.10"])
+
+
+@pytest.mark.parametrize(
+    ("stands", "owner"),
+    [
+        ("before copying", "another"),
+        ("before recording", "another"),
+        ("after undoing", "me"),
+        ("after undoing", "another"),
+        ("after deletion", "me"),
+        ("after deletion", "another"),
+        ("before forgetting", "me"),
+    ],
+)
+def test_what_is_recorded_of_a_node_that_is_made_again_stays(owner: str, stands: str) -> None:
+    """A client stands still while it creates, undoes or destroys the node, and another one makes it
+    anew: what is recorded of that one is neither replaced nor forgotten."""
+    moment, _, step = stands.partition(" ")
+    is_created = step in ("copying", "recording", "undoing")
+    function = {"copying": "copy_file", "undoing": "libcloud_change_vm"}.get(step)
+    function = function or "libcloud_" + ("change_vm" if step == "deletion" else "write_document")
+    with simulate(2, vms=0, template_bytes=1 << 20, host_module=True) as sim:
+        first, second = driver_for(sim), driver_for(sim, host=sim.hosts[1].address)
+        card = {"network": first.ex_list_networks()[0].id, "mac": "00:21:f6:00:00:07"}
+        given: dict[str, Any] = {
+            name: {"ex_metadata": {"owner": name}, "ex_networks": [{**card, "address": address}]}
+            for name, address in (("me", "192.0.2.10"), ("another", "192.0.2.11"))
+        }
+
+        def make_again(when: str) -> None:
+            if when == moment:
+                sim.clear_misbehaviour()
+                if step in ("copying", "recording"):
+                    quietly(second.destroy_node, vm_id_of("order 4711"))
+                quietly(create_keyed, second, **given[owner])
+
+        if not is_created:
+            node = quietly(create_keyed, first, **given["me"])
+        sim.misbehave("hook", function, nth=2 if step == "undoing" else 1, hook=make_again)
+        if step == "undoing":
+            sim.misbehave("fault", "libcloud_write_document", nth=2)
+            with pytest.raises(Ovm3Error, match="as it was"):
+                quietly(create_keyed, first, **given["me"])
+        elif is_created:
+            quietly(create_keyed, first, **given["me"])
+        else:
+            with pytest.raises(OperationIncomplete, match="it was created again, or started"):
+                quietly(first.destroy_node, node)
+        [node] = second.list_nodes()
+        assert node.extra["metadata"] == given[owner]["ex_metadata"]
+        assert node.private_ips == [given[owner]["ex_networks"][0]["address"]]

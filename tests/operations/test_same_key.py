@@ -393,8 +393,8 @@ def test_a_node_that_may_be_there_is_not_made() -> None:
         assert not calls_of(sim, "create_vm")
 
 
-def test_one_that_is_being_created_is_waited_for() -> None:
-    """A minute, of which the message says what to do after it."""
+def test_one_that_is_being_created_is_waited_for(caplog: pytest.LogCaptureFixture) -> None:
+    """A minute, which is one wait, and of which the message says what to do after it."""
     with make_sim("awkward") as sim:
         sim.misbehave("fault", "copy_file")
         sim.misbehave("fault", "delete_vm")
@@ -404,8 +404,10 @@ def test_one_that_is_being_created_is_waited_for() -> None:
         sim.clear_misbehaviour()
         assert sim.clock is not None
         begun = sim.clock.now()
+        caplog.set_level("INFO", "libcloud_ovm3.progress")
         with pytest.raises(OperationIncomplete, match="still runs, call again later"):
             create_keyed(driver)
+        assert caplog.text.count("is being created, with the same ex_idempotency_key") == 1
         assert KEY_LIMIT <= sim.clock.now() - begun < KEY_LIMIT + 30
 
 

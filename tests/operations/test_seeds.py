@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 from libcloud.common.types import LibcloudError
-from libcloud.compute.base import NodeAuthPassword, NodeAuthSSHKey
+from libcloud.compute.base import KeyPair, NodeAuthPassword, NodeAuthSSHKey
 from libcloud.compute.types import NodeState
 from passlib.hash import sha512_crypt
 
@@ -217,7 +217,8 @@ def test_what_no_guest_can_be_told(sim: Simulator) -> None:
     for wrong, message in [
         ({"auth": NodeAuthPassword("")}, "password: expected a text"),
         ({"auth": NodeAuthSSHKey("-----BEGIN PRIVATE KEY-----")}, "auth: this is a private key"),
-        ({"auth": "key"}, "auth: expected a NodeAuthSSHKey or a NodeAuthPassword, not str"),
+        ({"auth": "key"}, "auth: expected a NodeAuthSSHKey or a NodeAuthPassword, not str$"),
+        ({"auth": KeyPair("a", None, None, None)}, "not KeyPair; ex_keyname takes a KeyPair$"),
         ({"ex_userdata": "echo hello"}, "not of a kind that cloud-init knows"),
         ({"ex_network_format": 3}, "expected 1 or 2"),
         ({"ex_userdata": "#!" + "x" * 600_000}, "bytes: expected"),

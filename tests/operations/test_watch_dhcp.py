@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from libcloud_ovm3.errors import Ovm3Warning
+from libcloud_ovm3.errors import Ovm3Warning, PreconditionFailed
 from libcloud_ovm3.simulator import Simulator, dhcp
 from libcloud_ovm3.simulator.dhcp import ACK, NAK, REQUEST, message
 from tests.cli.running import on
@@ -85,7 +85,7 @@ def move(sim: Simulator, failure: str = "") -> None:
     assert driver.stop_node(node, ex_force=True)
     sim.set_guest_lease(MOVED, "10.1.0.8", seconds=900)
     if failure:
-        misbehave(sim, failure, Step(None, WATCH))
+        misbehave(sim, failure, Step("start_vm", WATCH))
         with pytest.warns(Ovm3Warning, match=f"{first}, which DHCP gave to card .* on ovm-1"):
             driver.start_node(node, ex_location=there)
     else:
@@ -99,6 +99,28 @@ def move(sim: Simulator, failure: str = "") -> None:
 def test_a_node_that_starts_on_another_host(sim: Simulator) -> None:
     """The first one forgets what its card had there: before it has another one, none is known."""
     move(sim)
+
+
+def test_a_node_that_another_client_starts_there(sim: Simulator) -> None:
+    """Whoever does not start it makes nobody forget."""
+    driver, clock = driver_for(sim, ex_watch_dhcp=True), clock_of(sim)
+    here, there = driver.list_locations()
+    sim.set_guest_lease(MOVED, "10.1.0.7", seconds=900)
+    node = create(driver, "stays", MOVED, location=here)
+    clock.sleep(10)
+    assert driver.stop_node(node, ex_force=True)
+
+    def overtake(moment: str) -> None:
+        if moment == "before":
+            sim.clear_misbehaviour()
+            driver_for(sim, ex_watch_dhcp=True).start_node(node, ex_location=here)
+            clock.sleep(10)
+
+    sim.misbehave("hook", WATCH, hook=overtake)
+    with pytest.raises(PreconditionFailed, match="right before, it is running on ovm-1"):
+        driver.start_node(node, ex_location=there)
+    assert known(driver, node) == ["10.1.0.7"]
+    assert quietly(driver.destroy_node, node)
 
 
 @pytest.mark.parametrize("failure", FAILURES)

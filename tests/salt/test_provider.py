@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.errors import InvalidArgument
-from libcloud_ovm3.salt.provider import create_arguments, driver_arguments, what_is_missing
+from libcloud_ovm3.salt.provider import (
+    check_login,
+    create_arguments,
+    driver_arguments,
+    what_is_missing,
+)
 
 PIN = {"ovm-1": "3f" * 32}
 FULL = {"user": "oracle", "password": "secret", "host": "ovm-1", "ex_fingerprint": PIN}
@@ -68,6 +74,20 @@ def test_what_is_refused(wrong: dict[str, Any], message: str) -> None:
         driver_arguments({**FULL, **wrong})
 
 
+def test_what_salt_can_log_in_with(tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    for given in ({}, {"password": None}, {"ssh_keyfile": ""}):
+        with pytest.raises(InvalidArgument, match=r"expected ssh_keyfile, .*, or deploy: False"):
+            check_login(given, {})
+    for name in ("ssh_keyfile", "key_filename"):
+        with pytest.raises(InvalidArgument, match="nothing was created: there is no such file"):
+            check_login({name: str(key), "password": "p"}, {})
+    key.touch()
+    for given in ({"ssh_keyfile": str(key)}, {"password": "p"}, {"win_password": "p"}):
+        check_login(given, {})
+    check_login({}, {"ssh_agent": True})
+
+
 def test_the_arguments_of_create_node() -> None:
     settings = {**FULL, **SALTS_OWN, "name": "x", "size": "small", "networks": "", "ex_tags": None}
     assert create_arguments(settings.get, settings, FULL) == {}
@@ -90,6 +110,7 @@ def test_the_arguments_of_create_node() -> None:
     ("wrong", "message"),
     [
         ({"ex_keypair": "ops"}, "ex_keypair: not supported yet"),
+        ({"auth": "secret"}, "auth: not possible in .*: expected ex_keyname, .* by ex_userdata$"),
         ({"ex_nets": ["a"]}, "ex_nets: not known; expected one of"),
         ({"ex_hosts_off": ["a"]}, "ex_hosts_off: not possible in a provider, profile or map: a fi"),
         ({"ex_allow_same_name": True}, "ex_allow_same_name: not possible in .* by their names"),

@@ -8,6 +8,7 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,7 @@ def test_options_reach_the_simulator(tmp_path: Path) -> None:
         *("--version", "3.2.1", "--insecure", "--password-file", str(tmp_path / "pw")),
         *("--misbehave", "fault:echo:nth=2,host=0,text=asked for", "--vms", "1"),
         *("--answer", "order of list_vms=reversed", "--user", "agent", "--templates", "1"),
+        *("--copy-speed", "0.1", "--speed", "1000"),
     )
     known: Any = _Known(ready)
     assert (known.user, known.password) == ("agent", "a long password")
@@ -131,6 +133,9 @@ def test_options_reach_the_simulator(tmp_path: Path) -> None:
         agent.echo("x")
     assert agent.list_vms()[0]["name"] == "Domain-0"
     assert agent.discover_repositories(known.repository_id).count("<Template ") == 1
+    disks, begun = f"/OVS/Repositories/{known.repository_id}", time.monotonic()
+    agent.copy_file(f"{disks}/Templates/oracle-linux-6.raw", f"{disks}/VirtualDisks/a.raw", True)
+    assert time.monotonic() - begun > 0.67, "64 MiB at 0.1 MB per simulated second"
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=120)
     assert process.returncode == 0
@@ -151,6 +156,7 @@ def test_options_reach_the_simulator(tmp_path: Path) -> None:
         ["--password-file", "/none"],
         ["--port", "70000"],
         ["--repositories", "0"],
+        ["--copy-speed", "0"],
         ["--from-bundle", "/none"],
     ],
 )

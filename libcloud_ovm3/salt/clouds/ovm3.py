@@ -343,6 +343,8 @@ def create(vm_: dict[str, Any]) -> dict[str, Any]:
                 f"{name}: nothing was created: with deploy on, Salt connects to the VM; expected "
                 f"deploy: False, or ex_start not False"
             )
+        if deploys:
+            provider.check_login(_of_guest(vm_), __opts__)
         driver = _driver()
         interface = check_interface(setting("ssh_interface") or "private_ips")
         if deploys and not address:
@@ -388,11 +390,15 @@ def _without_salt(node: Node) -> str:
     return f"{_alias()}: {node.name} ({node.id}) was created, but has no Salt"
 
 
+def _of_guest(vm_: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a VM, without the agents' password, which Salt has put among them."""
+    is_agents = vm_.get("password") == _provider(_active()).get("password")
+    return {**vm_, "password": None} if is_agents else vm_
+
+
 def _deploy(vm_: dict[str, Any], address: str, node: Node) -> dict[str, Any]:
     """Install Salt in a new VM, over SSH."""
-    settings = {**vm_, "ssh_host": address}
-    if settings.get("password") == _provider(_active()).get("password"):
-        settings["password"] = None  # the agents' own, which is not for guests
+    settings = {**_of_guest(vm_), "ssh_host": address}
     what = _without_salt(node)
     try:
         installed: dict[str, Any] = __utils__["cloud.bootstrap"](settings, __opts__)

@@ -3,32 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import socket
-import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from libcloud_ovm3.installer import SSHConnection, connect, payload
+from tests import sshd as server
 from tests.installer.ssh.place import Place
 
-SSHD = "/usr/sbin/sshd"
 FILES = payload.files()  # once: somebody may be working on the module while these tests run
 # What OpenSSH 4.3 has, as far as the one of today still knows it.
 _CONFIG = """\
-Port {port}
-ListenAddress 127.0.0.1
-ListenAddress 127.0.0.2
-HostKey {folder}/host_key
 AuthorizedKeysFile {folder}/login_key.pub
-PidFile {folder}/pid
-StrictModes no
-UsePAM no
 UseDNS no
-PasswordAuthentication no
-PermitRootLogin prohibit-password
 MaxStartups 100
 SetEnv HOME={folder}
 KexAlgorithms diffie-hellman-group-exchange-sha1,diffie-hellman-group14-sha1
@@ -66,21 +54,11 @@ def sshd_of_old(tmp_path: Path) -> Iterator[Callable[[], SSHConnection]]:
 
 @contextlib.contextmanager
 def _running(folder: Path, sftp: str) -> Iterator[Callable[[], SSHConnection]]:
-    for name in ("host_key", "login_key"):
-        subprocess.run(
-            ["ssh-keygen", "-q", "-t", "rsa", "-b", "2048", "-N", "", "-f", folder / name],
-            check=True,
-        )
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    known = (folder / "host_key.pub").read_text().split()
-    (folder / "known_hosts").write_text(f"[127.0.0.1]:{port} {known[0]} {known[1]}\n")
-    config = folder / "config"
-    config.write_text(_CONFIG.format(port=port, folder=folder, requests=_REQUESTS, sftp=sftp))
-    Path("/run/sshd").mkdir(exist_ok=True)
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen([SSHD, "-D", "-e", "-f", config], stderr=log)
+    server.make_keys(folder, ("host_key", "login_key"), ("rsa", "-b", "2048"))
+    config = _CONFIG.format(folder=folder, requests=_REQUESTS, sftp=sftp)
+    with server.running(folder, ["127.0.0.1", "127.0.0.2"], config) as port:
+        known = (folder / "host_key.pub").read_text().split()
+        (folder / "known_hosts").write_text(f"[127.0.0.1]:{port} {known[0]} {known[1]}\n")
 
         def line() -> SSHConnection:
             return connect(
@@ -92,22 +70,7 @@ def _running(folder: Path, sftp: str) -> Iterator[Callable[[], SSHConnection]]:
 
         line.folder = folder  # type: ignore[attr-defined]
         line.port = port  # type: ignore[attr-defined]
-        try:
-            _wait_for(port)
-            yield line
-        finally:
-            server.terminate()
-            server.wait()
-
-
-def _wait_for(port: int) -> None:
-    for _ in range(500):
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return
-        except OSError:
-            time.sleep(0.02)
-    raise AssertionError("sshd does not come up")
+        yield line
 
 
 @pytest.fixture(params=["3.2.1", "3.2.1 older", "3.3.3", "3.3.3 older"])

@@ -63,6 +63,7 @@ _TERMS = (
     (r"ex_create_network", "`ovm3 network create`"),
     (r"ex_update_network", "`ovm3 network update`"),
     (r"ex_delete_network", "`ovm3 network delete`"),
+    (r"ex_list_networks", "`ovm3 network list`"),
     (r"ex_list_network_devices", "`ovm3 network list --devices`"),
     (r"ex_repair_control0", "`ovm3 network repair-control0`"),
     (r"destroy_volume_snapshot", "`ovm3 snapshot destroy`"),
