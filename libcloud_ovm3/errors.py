@@ -267,7 +267,7 @@ class AmbiguousName(Ovm3Error):
 
 
 class NameTaken(Ovm3Error):
-    """A node with this name already exists. ``nodes`` has all that have it."""
+    """A node or a repository has this name already. ``nodes`` has all nodes that have it."""
 
 
 def _about_key_pair(

@@ -53,6 +53,7 @@ _TERMS = (
     (r"ex_resume", "--resume"),
     (r"delete_image\(('[^']*'|\"[^\"]*\")\)", r"`ovm3 image delete \1`"),
     (r"delete_image", "`ovm3 image delete`"),
+    (r"copy_image", "`ovm3 image copy`"),
     (r"\(device\)", "(--device)"),
     (r"\(location\)", "(--on)"),
     (r"ex_create_network\([^()]*\) \((ovm3 network create [^()]*)\)", r"`\1`"),

@@ -5,7 +5,6 @@ Pure: no I/O. Sources: agent-behaviour.md, docs/guarantees.md.
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Iterator, Sequence
 
@@ -91,7 +90,7 @@ def _check_use(repository: Repository, snapshot: EstateSnapshot) -> Finding:
             "repository",
             f"{label} is mounted on {', '.join(mounted)}, not on {', '.join(unmounted)}",
             "its VMs cannot be started on, or migrated to, the hosts without it",
-            f"for each of these hosts `{_mount_command(repository)}`",
+            f"`{_mount_command(repository)}`",
         )
     unknown = [view for view in snapshot.hosts if view not in repository.mounted_on]
     where = ", ".join(mounted) if unknown else "every reachable host"
@@ -130,10 +129,8 @@ def _report_set_aside(repository: Repository) -> Iterator[Finding]:
 
 
 def _mount_command(repository: Repository) -> str:
-    """Return the command that mounts it on HOST, quoted for a shell whatever its names are."""
-    arguments = [json.dumps(text) for text in (repository.record.fs_location, repository.path)]
-    words = ["ovm3", "api", "call", "--host", "HOST", "--write", "mount_repository_fs", *arguments]
-    return shlex.join(words)
+    """Return the command that mounts and registers it where that is missing, quoted for a shell."""
+    return shlex.join(["ovm3", "repository", "attach", repository.id])
 
 
 def _label(repository: Repository) -> str:

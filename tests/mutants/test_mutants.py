@@ -16,6 +16,7 @@ from tests.mutants import (
     of_looking,
     of_networks,
     of_objects,
+    of_repositories,
     of_storing,
     of_working,
     weaknesses,
@@ -34,6 +35,7 @@ MUTANTS: list[Mutant] = [
     *of_installing.MUTANTS,
     *of_keys.MUTANTS,
     *of_objects.MUTANTS,
+    *of_repositories.MUTANTS,
     *of_storing.MUTANTS,
     *of_working.MUTANTS,
 ]

@@ -117,6 +117,9 @@ OF_OUR_OWN = {
     # key pairs, and new nodes
     "key-lost": "a public key is overwritten, or another one than was meant is deleted",
     "key-guessed": "a key pair is chosen, though there may be another one of the name or elsewhere",
+    # repositories
+    "share-lost": "what is on an export is overwritten or erased, or may be",
+    "unmounted-in-use": "a repository is unmounted while a VM runs with a file of it",
     "mark-forged": "a description of a user's passes for that of a node that is being created",
 }
 
