@@ -1,4 +1,4 @@
-"""The seeds of simulated guests, read back as cloud-init would find them."""
+"""The seeds of simulated guests, read back as cloud-init would find them; keys to log in with."""
 
 from __future__ import annotations
 
@@ -8,6 +8,14 @@ from typing import Any
 
 import pycdlib
 import yaml
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
 
 from libcloud_ovm3.simulator import Simulator
 
@@ -54,3 +62,17 @@ def meta_of(sim: Simulator, node: Any) -> dict[str, Any]:
     found = yaml.safe_load(seed_of(sim, node)["meta-data"])
     assert isinstance(found, dict)
     return found
+
+
+def key_file(sim: Simulator, password: bytes = b"", public: bool = False) -> str:
+    """The path of a file with one half of a key."""
+    path = sim.root / f"key-{len(password)}-{public}"
+    if not path.exists():
+        key = Ed25519PrivateKey.generate()
+        form = serialization.BestAvailableEncryption(password) if password else NoEncryption()
+        path.write_bytes(
+            key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
+            if public
+            else key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, form)
+        )
+    return str(path)

@@ -25,6 +25,7 @@ TABLES = (
     "test_change_failures.py",
     "test_control0_failures.py",
     "test_create_failures.py",
+    "test_create_whole_failures.py",
     "test_destroy_failures.py",
     "test_detach_failures.py",
     "test_hosts_off_failures.py",
@@ -48,6 +49,7 @@ TABLES = (
 ROWS = 32  # of the failure tables, one row of so many
 # The longest tables: of the inputs that make test leaves out, every second one is in make soak.
 LONGEST = (
+    "test_create_whole_failures.py",
     "test_image_failures.py",
     "test_import_failures.py",
     "test_network_failures.py",

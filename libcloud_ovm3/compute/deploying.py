@@ -104,6 +104,7 @@ class Deploying(NewNodes, Waiting):
         :rtype: :class:`Node`
         """
         _check_login(ssh_key, ssh_key_password, auth, create_node_kwargs.get("ex_keyname"))
+        _check_keys(ssh_key, bool(ssh_key_password) or isinstance(auth, NodeAuthPassword))
         self._check_interface(ssh_interface)
         _check_names(self.create_node, create_node_kwargs)
         _check_functions(deploy, at_exit_func)
@@ -178,6 +179,16 @@ def _check_login(
         existing_file(path, "ssh_key")
     if password is not None and not isinstance(password, str):
         raise InvalidArgument(f"ssh_key_password: expected a text, not {type(password).__name__}")
+
+
+def _check_keys(ssh_key: str | Sequence[str] | None, has_password: bool) -> None:
+    """Refuse files, which can be read, that have no private key to log in with: libcloud uses no
+    other key then.
+
+    :raises InvalidArgument: says what is expected.
+    """
+    for path in [ssh_key] if isinstance(ssh_key, str) else ssh_key or ():
+        operations.ssh_keys.require_private_key(path, has_password, "ssh_key")
 
 
 def _check_functions(deploy: object, at_exit_func: object) -> None:

@@ -232,8 +232,9 @@ class NewNodes(Guests):
         created = operations.create_by_key.create(on, spec, warn)
         self._warn_of_done(created.notices)
         node = to_node(created.vm, self, created.hosts_off)
-        node.image = image if isinstance(image, NodeImage) else None
-        # As libcloud's other drivers do; that of a call which made nothing is not the node's.
+        # Those of a call which made nothing are not the node's.
+        node.image = image if created.is_new and isinstance(image, NodeImage) else None
+        # As libcloud's other drivers do.
         if created.is_new and password is not None and password.generated:
             node.extra["password"] = password.password
         return node

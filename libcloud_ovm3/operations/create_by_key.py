@@ -14,7 +14,7 @@ from libcloud_ovm3.errors import PreconditionFailed
 from libcloud_ovm3.operations import create_vm
 from libcloud_ovm3.operations.key_differences import differences_of
 from libcloud_ovm3.operations.plan_vm import make_plan
-from libcloud_ovm3.operations.same_key import MadeByAnother, find_node
+from libcloud_ovm3.operations.same_key import MadeByAnother, find_node, first_disk_bytes
 from libcloud_ovm3.operations.vm_spec import VMSpec, check
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ def create(estate: Estate, spec: VMSpec, warn: Callable[[Sequence[str]], None]) 
         found = find_node(estate, spec) if spec.key else None
         if found is not None:
             vm, snapshot = found
-            differences = differences_of(vm, spec, snapshot.repositories)
+            disk_bytes = first_disk_bytes(snapshot, vm) if spec.disk_gb else None
+            differences = differences_of(vm, spec, snapshot.repositories, disk_bytes)
             return Created(vm, snapshot.errors() + differences, snapshot.hosts_off, is_new=False)
         try:
             plan = make_plan(estate, spec)

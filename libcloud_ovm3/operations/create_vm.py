@@ -27,7 +27,7 @@ from libcloud_ovm3.estate.addresses import recorded_addresses
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.disks import size_bytes
 from libcloud_ovm3.estate.repositories import list_whole
-from libcloud_ovm3.estate.vm_metadata import VMMetadata
+from libcloud_ovm3.estate.vm_metadata import VMMetadata, recorded_metadata
 from libcloud_ovm3.estate.vms import VM, merge_vms
 from libcloud_ovm3.operations import doors
 from libcloud_ovm3.operations.define_vm import (
@@ -110,7 +110,8 @@ def create(plan: VMPlan) -> tuple[VM, list[str]]:
         created = merge_vms([], [definition], all_answered=True)[plan.vm_id]
     hosts, others = plan.snapshot.hosts, plan.snapshot.vms.values()
     addresses = recorded_addresses(plan.cards.addresses, others, hosts, estate)
-    metadata = None if plan.repository.metadata is None else plan.spec.metadata
+    is_known = plan.repository.metadata is not None and not recorded_metadata(plan.repository).error
+    metadata = plan.spec.metadata if is_known else None
     return replace(created, addresses=addresses, metadata=metadata), notices
 
 

@@ -11,7 +11,9 @@ from libcloud_ovm3.agent.identifiers import undashed
 from libcloud_ovm3.estate.addresses import given_addresses
 from libcloud_ovm3.estate.attachments import key_of_path
 from libcloud_ovm3.estate.states import State
+from libcloud_ovm3.operations.disk_sizes import bytes_text, size_in_bytes
 from libcloud_ovm3.operations.guest_types import is_hvm_wanted
+from libcloud_ovm3.operations.placement import is_host
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,11 +24,22 @@ if TYPE_CHECKING:
     from libcloud_ovm3.operations.vm_spec import VMSpec
 
 
-def differences_of(vm: VM, spec: VMSpec, repositories: Sequence[Repository]) -> list[str]:
-    """Notices for the user; of secrets none has a value."""
+def differences_of(
+    vm: VM, spec: VMSpec, repositories: Sequence[Repository], disk_bytes: int | None = None
+) -> list[str]:
+    """Notices for the user; of secrets none has a value.
+
+    :param disk_bytes: the size of its first disk, where the call asks for one; None: not known.
+    """
     what = f"VM {vm.label} of ex_idempotency_key {spec.key!r} is there already, and was left as it"
     config = vm.definitions[0].config if vm.definitions else None
     found = [] if config is None else [*_of_config(vm, config, spec)]
+    if spec.disk_gb:
+        found += _of_disk(spec, disk_bytes)
+    host_id = spec.host_id
+    if host_id and (others := [one.host for one in vm.live if not is_host(one.host, host_id)]):
+        where = ", ".join(host.label for host in others)
+        found.append(f"it runs on {where}, not on host {host_id!r} (location)")
     found += [*_of_records(vm, spec, repositories)]
     if spec.guest.is_asked_for:
         found.append(
@@ -85,3 +98,12 @@ def _of_records(vm: VM, spec: VMSpec, repositories: Sequence[Repository]) -> Ite
     other += [tag for tag in wanted.tags if tag not in noted.tags]
     if other:
         yield f"{', '.join(other)} of ex_metadata or ex_tags is not recorded of it, or otherwise"
+
+
+def _of_disk(spec: VMSpec, disk_bytes: int | None) -> list[str]:
+    if disk_bytes is None:
+        return ["the size of its first disk cannot be read (size.disk, ex_disk_gb)"]
+    wanted, _ = size_in_bytes(spec.disk_gb)
+    if disk_bytes == wanted:
+        return []
+    return [f"its first disk has {bytes_text(disk_bytes)}, not {spec.disk_gb} GB"]

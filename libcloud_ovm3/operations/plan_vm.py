@@ -177,9 +177,9 @@ def _plan(estate: Estate, spec: VMSpec) -> VMPlan:
         snapshot, repository_ids, spec.memory_mb, spec.host_id, needed, cards.networks, own_id
     )
     entries = entries_for(cards, vm_id, spec.name, is_live=spec.start)
-    if entries.addresses:
+    if entries.addresses or vm_id in recorded_of(image.repository).entries:
         require_recordable(image.repository)
-    if spec.metadata.to_entry():
+    if spec.metadata.to_entry() or vm_id in recorded_metadata(image.repository).entries:
         require_metadata_recordable(image.repository)
     seed, seed_notices = planned_seed(operation, image.repository, spec, vm_id, entries)
     system = mounted_export(host, image.repository)

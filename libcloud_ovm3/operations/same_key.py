@@ -9,10 +9,13 @@ from libcloud_ovm3.agent.identifiers import dashed
 from libcloud_ovm3.errors import (
     InvalidArgument,
     OperationIncomplete,
+    Ovm3Error,
     PreconditionFailed,
     SearchIncomplete,
 )
+from libcloud_ovm3.estate.disk_files import DiskFile, sized
 from libcloud_ovm3.estate.disks import disk_path
+from libcloud_ovm3.estate.seeds import read_seeds
 from libcloud_ovm3.estate.states import State
 from libcloud_ovm3.estate.vms import VM, EstateSnapshot, read_estate
 from libcloud_ovm3.progress import waiting
@@ -106,6 +109,19 @@ def _look(
     return vm, snapshot, is_begun
 
 
+def first_disk_bytes(snapshot: EstateSnapshot, vm: VM) -> int | None:
+    """The size of the first disk of a VM; None: it cannot be read."""
+    entries = [one for one in vm.definitions[0].disks if one.path and not one.is_cdrom]
+    first = entries[0] if entries else None
+    repository = snapshot.repository(first.repository_id or "") if first is not None else None
+    if first is None or first.path is None or repository is None:
+        return None
+    try:
+        return sized(DiskFile(repository, first.path)).size_bytes
+    except Ovm3Error:
+        return None
+
+
 def _require_name(vm: VM, spec: VMSpec) -> None:
     if not any(one.config for one in vm.definitions):
         raise PreconditionFailed(
@@ -137,11 +153,14 @@ def _unfinished(snapshot: EstateSnapshot, vm: VM, spec: VMSpec) -> OperationInco
     repository = snapshot.repository(definition.repository_id)
     names = definition.unfinished_disks
     disks = [disk_path(repository, name) for name in names] if repository else []
+    seeds = [one.path for one in read_seeds(snapshot) if one.file.vm_id == vm.id]
+    its_seed = f" and its seed {', '.join(seeds)}" if seeds else ""
     return OperationIncomplete(
         f"VM {vm.label} of ex_idempotency_key {spec.key!r} is not complete: "
         f"{definition.get_text('OVM_description')!r}. If the client of that operation still runs, "
         f"call again later. If it does not, this is what it has left: destroy_node({vm.id!r}) "
-        f"removes it and its disk {', '.join(disks) or '(none)'}; then call again with this key",
-        left=(vm.id, *disks),
+        f"removes it and its disk {', '.join(disks) or '(none)'}{its_seed}; then call again with "
+        f"this key",
+        left=(vm.id, *disks, *seeds),
         nodes=[vm.summary],
     )

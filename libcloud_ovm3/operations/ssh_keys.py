@@ -124,6 +124,41 @@ def read_key_file(path: object) -> str:
         raise InvalidArgument(f"key_file_path {quoted(os.fspath(path))}: not a text") from None
 
 
+def require_private_key(path: str, has_password: bool, name: str) -> None:
+    """Check a file that SSH is to log in with, as far as it can be known without the other side.
+
+    :param path: Of a file that can be read.
+    :param has_password: Whether its password is given.
+    :param name: The name of the argument, for the error, which never quotes the key.
+    :raises InvalidArgument: It has no private key, or one that needs a password.
+    """
+    with open(path, "rb") as file:
+        data = file.read()
+    if b"PRIVATE KEY-----" not in data:
+        is_public = data.startswith(tuple(kind.encode() for kind in _PUBLIC))
+        raise InvalidArgument(
+            f"{name} {quoted(path)}: this is {'a public key' if is_public else 'no private key'}; "
+            f"expected the private one"
+        )
+    if not has_password and _is_encrypted(data):
+        raise InvalidArgument(
+            f"{name} {quoted(path)}: this private key has a password; expected ssh_key_password"
+        )
+
+
+def _is_encrypted(data: bytes) -> bool:
+    """Whether a private key certainly has a password."""
+    if b"ENCRYPTED" in data:  # PEM says so
+        return True
+    try:
+        _serialization().load_ssh_private_key(data, None)
+    except TypeError:  # what the library raises where it would need the password
+        return True
+    except Exception:  # another form, which may be none that this library knows
+        return False
+    return False
+
+
 def _line(formats: Any, public: Any) -> str:
     form = formats.PublicFormat.OpenSSH
     return str(public.public_bytes(formats.Encoding.OpenSSH, form).decode("ascii"))

@@ -16,6 +16,7 @@ from libcloud.compute.deployment import Deployment
 from libcloud_ovm3.errors import PreconditionFailed
 from libcloud_ovm3.simulator import Simulator
 from tests.compute.test_calls import MODULE_SOUGHT, TABLE, make_node, template_of, with_keys
+from tests.guests import key_file
 from tests.operations.cards import bridge_of
 from tests.operations.templates import make_disk, make_template
 from tests.operations.test_ssh_keys import ED25519
@@ -62,7 +63,8 @@ class Pool:
         """Deployment to a static address; SSH itself is replaced. Refused without the module."""
         card = {"network": bridge_of(self.sim), "address": "192.0.2.50"}
         place = {"location": self.node.extra["host_id"], "image": template_of(self.node)}
-        what = {"name": "new", "size": "tiny", "ex_networks": [card], "ssh_key": __file__}
+        key = key_file(self.sim)
+        what = {"name": "new", "size": "tiny", "ex_networks": [card], "ssh_key": key}
 
         def call() -> None:
             with (

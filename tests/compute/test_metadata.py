@@ -14,6 +14,7 @@ from libcloud_ovm3.errors import (
     Ovm3Error,
     PreconditionFailed,
 )
+from libcloud_ovm3.operations.same_key import vm_id_of
 from libcloud_ovm3.simulator import Simulator
 from tests.operations.failures import FAILURES, NEW_NAME, create_new
 from tests.support import PERSONALITIES, calls_of, driver_for, fingerprints_of, quietly, simulate
@@ -256,9 +257,27 @@ def test_a_document_of_others(content: bytes, expected: Any, error: str | None) 
         if error:
             with pytest.raises(PreconditionFailed, match=error):
                 quietly(create, driver, **GIVEN)
+            assert noted(quietly(create, driver, ex_start=False)) == (None, None), "as it is listed"
 
 
-def write(sim: Simulator, content: bytes) -> None:
+@pytest.mark.parametrize("name", ["metadata", "addresses"])
+def test_what_cannot_be_removed_is_no_later_nodes(name: str) -> None:
+    """An earlier node of the key has left it, in a document that a newer version has written:
+    refused before anything is made."""
+    with make_sim() as sim:
+        driver = driver_for(sim)
+        vm_id = vm_id_of("k")
+        entry = {"metadata": {"tags": ["t"]}, "addresses": {"00:21:f6:00:00:01": ["192.0.2.1"]}}
+        write(sim, json.dumps({"schema": 2, name: {vm_id: entry[name]}}).encode(), name)
+        before = fingerprints_of(sim.repository_path)
+        sim.calls.clear()
+        with pytest.raises(PreconditionFailed, match=f"cannot be recorded.*{name}.*newer than"):
+            quietly(create, driver, ex_start=False, ex_idempotency_key="k")
+        assert not calls_of(sim, "libcloud_change_vm", "copy_file")
+        assert fingerprints_of(sim.repository_path) == before
+
+
+def write(sim: Simulator, content: bytes, name: str = "metadata") -> None:
     call = driver_for(sim).connection.call
     path = f"/OVS/Repositories/{sim.repository_id}"
-    call("libcloud_write_document", "test", "a" * 32, path, "metadata", 1, content)
+    call("libcloud_write_document", "test", "a" * 32, path, name, 1, content)

@@ -132,7 +132,7 @@ def test_bad_input_is_refused_before_anything_changes(driver: Any, sim: Simulato
     with pytest.raises(PreconditionFailed, match="a host module that can"):
         driver.create_node("x", size, template, auth=NodeAuthPassword("pw"))
     with pytest.raises(InvalidArgument, match="ssh_interface 'public_ips': no network is public"):
-        driver.deploy_node(None, ssh_key=__file__, name="x", size=size, image=template)
+        driver.deploy_node(None, auth=NodeAuthPassword("pw"), name="x", size=size, image=template)
     assert calls_of(sim, "create_vm", "copy_file", "start_vm") == []
     assert fingerprints_of(sim.repository_path) == before
     with pytest.raises(InvalidArgument, match="ISO"):

@@ -14,6 +14,7 @@ from libcloud.compute.deployment import ScriptDeployment
 
 from libcloud_ovm3.errors import Ovm3Error, ReadOnly
 from libcloud_ovm3.simulator import Simulator
+from tests.guests import key_file
 from tests.operations.failures import WRITES
 from tests.support import driver_for, quietly, simulate
 
@@ -79,7 +80,7 @@ def test_what_is_nothing_is_refused_by_creations(sim: Simulator, method: str) ->
     usual: dict[str, Any] = {"name": "n", "size": "tiny", "image": driver.list_images()[0]}
     names = set(inspect.signature(driver.create_node).parameters)
     if method == "deploy_node":
-        usual |= {"deploy": ScriptDeployment("true"), "ssh_key": __file__}
+        usual |= {"deploy": ScriptDeployment("true"), "ssh_key": key_file(sim)}
         usual |= {"ssh_interface": "private_ips"}
         names |= set(inspect.signature(action).parameters) - {"create_node_kwargs"}
     accepted = []

@@ -15,6 +15,7 @@ from libcloud.compute.types import DeploymentError
 
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Warning, PreconditionFailed, WaitTimeout
 from libcloud_ovm3.simulator import Simulator, network
+from tests.guests import key_file
 from tests.operations.failures import WRITES
 from tests.operations.templates import make_disk, make_template
 from tests.support import calls_of, driver_for, simulate
@@ -47,7 +48,7 @@ def deploy(sim: Simulator, driver: Any, name: str, **more: Any) -> tuple[Any, No
     with mock.patch("libcloud.compute.base.SSHClient") as client:
         node = driver.deploy_node(
             task,
-            ssh_key=__file__,
+            ssh_key=key_file(sim),
             timeout="60",
             ssh_port="22",
             max_tries="3",
@@ -110,6 +111,7 @@ CARD = {"network": BRIDGE, "address": "192.0.2.50"}
 SIX = {**CARD, "address": "2001:db8::5"}
 ELSEWHERE = {"network": "lonely"}
 PRIVATE = {"ssh_interface": "private_ips"}
+PUBLIC_HALF, LOCKED = "the public half", "with a password"
 
 
 @pytest.mark.parametrize(
@@ -122,6 +124,13 @@ PRIVATE = {"ssh_interface": "private_ips"}
             "ssh_key: expected the path of the private key of ex_keyname",
         ),
         ({"ssh_key": "/no/key", **PRIVATE}, InvalidArgument, "ssh_key '/no/key': No such file"),
+        (
+            {"ssh_key": __file__, **PRIVATE},
+            InvalidArgument,
+            "test_deploy_node.py': this is no priv",
+        ),
+        ({"ssh_key": PUBLIC_HALF, **PRIVATE}, InvalidArgument, "this is a public key; expected"),
+        ({"ssh_key": LOCKED, **PRIVATE}, InvalidArgument, "has a password; expected ssh_key_pass"),
         ({"ssh_interface": "ips"}, InvalidArgument, "expected public_ips or private_ips"),
         ({"wait_period": "soon", **PRIVATE}, InvalidArgument, "wait_period"),
         ({"timeout": "soon", **PRIVATE}, InvalidArgument, "timeout"),
@@ -180,12 +189,14 @@ def test_what_cannot_succeed_is_refused_before_anything_is_created(
     image = driver.list_images()[0]
     usual = {
         "deploy": Noted(),
-        "ssh_key": __file__,
+        "ssh_key": key_file(sim),
         "name": "never",
         "size": "tiny",
         "image": image,
     }
+    files = {PUBLIC_HALF: key_file(sim, public=True), LOCKED: key_file(sim, b"secret")}
     usual |= {"ex_networks": [BRIDGE], **more}
+    usual["ssh_key"] = files.get(usual["ssh_key"], usual["ssh_key"])
     given = {name: value for name, value in usual.items() if name in more or value is not None}
     if given["name"] is None:
         del given["name"]

@@ -121,6 +121,13 @@ OF_OUR_OWN = {
     "share-lost": "what is on an export is overwritten or erased, or may be",
     "unmounted-in-use": "a repository is unmounted while a VM runs with a file of it",
     "mark-forged": "a description of a user's passes for that of a node that is being created",
+    "seed-left": "what a guest was told stays when its node is gone, or was never made",
+    "secret-told": "a password is written as it is",
+    "told-unasked": "a guest is told something that nobody has asked for",
+    "made-twice": "there are two nodes of one idempotency key, or one is made that may be there",
+    "foreign-definition": "the vm.cfg of another client's node is deleted",
+    "another-machine": "a script may be run in another machine than the one that was created",
+    "no-room": "a node is created on a host that has not enough memory, or less than another",
 }
 
 # What we cannot get wrong, and why.

@@ -207,23 +207,29 @@ def create_of_iso(driver: Any, image_id: str, volume_id: str) -> Any:
     return create_new(driver, image_id, ex_disk_gb=1, ex_volumes=[volume_id])
 
 
-def check_what_is_left(sim: Simulator, before: dict[str, str], error: Ovm3Error | None) -> None:
+def check_what_is_left(
+    sim: Simulator,
+    before: dict[str, str],
+    error: Ovm3Error | None,
+    files: Callable[[Simulator], dict[str, str]] = lambda sim: fingerprints_of(sim.repository_path),
+) -> None:
     """After the creation of NEW_NAME: no more than one VM, and nothing that is not named.
 
     :param before: fingerprints of the files of the repository.
+    :param files: what reads them.
     """
     driver = driver_for(sim)
     directories = _new_directories(sim, before)
     found = [node for node in driver.list_nodes() if node.extra.get("directory") in directories]
     assert len(directories) <= 1
     assert len(found) == len(directories)
-    now = fingerprints_of(sim.repository_path)
+    now = files(sim)
     assert {path: now.get(path) for path in before} == before, "somebody else's files were touched"
     new_disks = {p for p in now if p.startswith("VirtualDisks/") and p not in before}
     if found:
         check_node(driver, found[0], error)
         quietly(driver.destroy_node, found[0])
-        assert fingerprints_of(sim.repository_path) == before, "destroy_node left something"
+        assert files(sim) == before, "destroy_node left something"
     else:
         left = error.left if isinstance(error, OperationIncomplete) else ()
         orphans = {orphan["path"] for orphan in driver.ex_list_orphans()}

@@ -18,6 +18,8 @@ from tests.operations.killed import kill_client_at
 from tests.operations.seeding import create_noted
 from tests.support import calls_of, driver_for, quietly, simulate
 
+READ_SIZE = "storage_plugin_getFileInfo"
+
 
 def notices_of(driver: Any, **options: Any) -> tuple[Any, list[str]]:
     """The node, and what follows "was left as it is: " in each warning."""
@@ -76,6 +78,29 @@ def test_what_a_second_call_asks_for_is_said() -> None:
             "what is recorded of its metadata and tags cannot be read (ex_metadata, ex_tags)",
         ]
         assert len(calls_of(sim, "start_vm")) == 1
+
+
+@pytest.mark.parametrize("host_module", [False, True], ids=["alone", "with the module"])
+def test_where_it_is_and_how_large_its_disk_is(host_module: bool) -> None:
+    """Size of the disk and location are compared; the image cannot be, so it is not said."""
+    with simulate(2, vms=0, template_bytes=1 << 20, host_module=host_module) as sim:
+        driver = driver_for(sim)
+        locations = driver.list_locations()
+        node = quietly(create_keyed, driver, location=locations[0], ex_disk_gb=1)
+        assert node.image is not None
+        gb = 1 if host_module else 1 / 1024  # it cannot be made larger without the module
+        again, said = notices_of(driver, location=locations[0], ex_disk_gb=gb)
+        assert (said, again.image) == ([], None)
+        has = "1073741824 bytes (1.0 GB)" if host_module else "1048576 bytes (0.0 GB)"
+        _, said = notices_of(driver, location=locations[1].id, ex_disk_gb=2)
+        assert said == [
+            f"its first disk has {has}, not 2 GB",
+            f"it runs on {sim.hosts[0].hostname} ({sim.hosts[0].address}:{sim.hosts[0].port}), not "
+            f"on host {locations[1].id!r} (location)",
+        ]
+        sim.misbehave("fault", "libcloud_list_files" if host_module else READ_SIZE, times=9)
+        _, said = notices_of(driver, ex_disk_gb=2)
+        assert said == ["the size of its first disk cannot be read (size.disk, ex_disk_gb)"]
 
 
 @pytest.mark.parametrize("when", KILLS)

@@ -352,11 +352,29 @@ def test_two_definitions_are_no_node_of_a_key() -> None:
             quietly(create_keyed, driver)
 
 
+def test_all_that_a_half_made_node_has_is_named() -> None:
+    """With its seed, which goes with it, too."""
+    with make_sim("awkward", host_module=True) as sim:
+        sim.misbehave("drop_before", "libcloud_change_vm", nth=2)
+        driver = driver_for(sim)
+        with pytest.raises(OperationIncomplete):
+            quietly(create_keyed, driver, ex_userdata="#!/bin/sh\n")
+        sim.clear_misbehaviour()
+        with pytest.raises(OperationIncomplete, match="still runs, call again later") as caught:
+            create_keyed(driver)
+        [seed] = seeds_in(sim)
+        vm_id, disk, named = caught.value.left
+        assert (vm_id, disk.count("/VirtualDisks/")) == (vm_id_of(KEY), 1)
+        assert named.endswith(seed.name)
+        assert f"{disk} and its seed {named}; then call again" in str(caught.value)
+
+
 def test_what_the_key_means() -> None:
     with make_sim() as sim:
         driver = driver_for(sim)
         node = create_keyed(driver)
         assert uuid.UUID(node.id).version == 5
+        assert vm_id_of("K") == "50b286a7-cb7e-5b18-9165-094dfe6eaacc", "as earlier versions do"
         assert [name.startswith(node.id.replace("-", "") + "-") for name in _disks(node)] == [True]
         sim.calls.clear()
         with warnings.catch_warnings():

@@ -13,11 +13,18 @@ from typing import Any
 import paramiko
 import pytest
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
 from libcloud_ovm3.errors import InvalidArgument, PreconditionFailed
-from libcloud_ovm3.operations.ssh_keys import make_key, parse_public_key, read_key_file
+from libcloud_ovm3.operations.ssh_keys import (
+    make_key,
+    parse_public_key,
+    read_key_file,
+    require_private_key,
+)
 
 RSA = (
     "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAgQCbUt8L5YFy+C5Ui1mpzwirYtbZTeAh2SbiM3Ubv8t9XFV1ikC1lpc3"
@@ -118,3 +125,25 @@ def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
     for act in (lambda: make_key("rsa", "x"), lambda: parse_public_key(RSA, "x")):
         with pytest.raises(PreconditionFailed, match=r"the extra \[keys\]: pip install"):
             act()
+
+
+def test_a_file_to_log_in_with(tmp_path: Path) -> None:
+    """Only what certainly lets nobody in is refused; a form that is not known may do."""
+    private = ec.generate_private_key(ec.SECP256R1())
+    file, locked = tmp_path / "key", serialization.BestAvailableEncryption(b"secret")
+    for form in (PrivateFormat.OpenSSH, PrivateFormat.PKCS8, PrivateFormat.TraditionalOpenSSL):
+        for needs, encryption in ((False, serialization.NoEncryption()), (True, locked)):
+            file.write_bytes(private.private_bytes(Encoding.PEM, form, encryption))
+            require_private_key(str(file), True, "ssh_key")
+            with (
+                pytest.raises(InvalidArgument, match="_password")
+                if needs
+                else contextlib.nullcontext()
+            ):
+                require_private_key(str(file), False, "ssh_key")
+    file.write_text("-----BEGIN SOME PRIVATE KEY-----\n")
+    require_private_key(str(file), False, "ssh_key")
+    for text, why in ((ED25519, "this is a public key"), ("", "this is no private key")):
+        file.write_text(text)
+        with pytest.raises(InvalidArgument, match=f"ssh_key '{file}': {why}"):
+            require_private_key(str(file), True, "ssh_key")
