@@ -114,7 +114,9 @@ def _write(value: Value, write: Callable[[str], None], depth: int) -> None:  # n
             _write(element, write, depth - 1)
         write("</data></array></value>")
     elif isinstance(value, bytes | bytearray):
-        write(f"<value><base64>{base64.b64encode(value).decode('ascii')}</base64></value>")
+        write("<value><base64>")
+        write(base64.b64encode(value).decode("ascii"))  # apart: it may be long, and is not copied
+        write("</base64></value>")
     elif isinstance(value, datetime):
         if value.tzinfo is not None or value.microsecond:
             raise ValueError(

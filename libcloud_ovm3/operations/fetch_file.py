@@ -297,6 +297,10 @@ def _fill(
 
 def _write(file: BinaryIO, offset: int, data: bytes) -> None:
     """What is not zero of it."""
+    if _ZEROS[:_SPARSE_BYTES] not in data:
+        file.seek(offset)
+        file.write(data)
+        return
     for at in range(0, len(data), _SPARSE_BYTES):
         part = data[at : at + _SPARSE_BYTES]
         if any_data(part):

@@ -70,7 +70,9 @@ def write_sparse(path: Path, size: int, *data: tuple[int, bytes]) -> str:
 
 NAMES = ["a", "a/", "a/b", "A", "a%2f", "a%2F", "/", "..", "../../x", "é", "e\u0301", "x" * 1024,
          " ", "a&b c+d=e?f#g", "a\nb\x7f", "\u202e\U0001f600", "%", ".hidden", "Templates",
-         "templates/x", "~", "CON", "-rf", "a" * 200, "é" * 120]  # fmt: skip
+         "templates/x", "~", "CON", "-rf", "a" * 200, "é" * 120, "a&b.txt", "100%.txt",
+         "50%25.txt", "two words.db", "new-folder/", "new-folder/tux-128x128.ico", "SI_1.db",
+         "AT&T report (final) #2.pdf"]  # fmt: skip
 
 
 def test_every_name_is_an_object_of_its_own(driver: OVM3StorageDriver, box: Container) -> None:
@@ -82,6 +84,7 @@ def test_every_name_is_an_object_of_its_own(driver: OVM3StorageDriver, box: Cont
     assert [one.name for one in driver.list_container_objects(box)] == sorted(NAMES)
     found = driver.list_container_objects(box, prefix="a/")
     assert [one.name for one in found] == ["a/", "a/b"]
+    assert len(driver.list_container_objects(box, prefix="new-folder/")) == 2  # cases/C09
     with pytest.warns(DeprecationWarning, match="ex_prefix"):
         assert len(list(driver.iterate_container_objects(box, ex_prefix="é"))) == 2
     for one in driver.iterate_container_objects(box):
