@@ -58,6 +58,11 @@ class Container:
         where = f"a plain container in repository {self.repository.id}" if self.plain else ""
         return f"container {self.name!r} ({where or f'repository {self.repository.id}'})"
 
+    @property
+    def full_name(self) -> str:
+        """The name by which it is found whatever else there is, now or later."""
+        return f"{self.repository.id}/{self.plain}" if self.plain else self.repository.id
+
     def path_of(self, object_name: str) -> str | None:
         """Where one of the repository's own files is, absolute, on the hosts; None: it is none."""
         folder, slash, _ = object_name.partition("/")

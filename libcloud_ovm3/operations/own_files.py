@@ -154,6 +154,8 @@ def finish_replacement(operation: Operation, container: Container, path: str, la
         else:
             object_doors.restore_aside(operation, container, path)
     except Ovm3Error as failed:
+        if isinstance(failed, AgentFault) and failed.kind.endswith(".NotFound"):
+            return  # nothing was there any more when it was replaced
         if is_aside(operation, module, container.repository, path, failed):
             what = "could not be put back" if why else "could not be deleted"
             used = f" (it is or may be in use: {why})" if why else ""
@@ -240,4 +242,8 @@ def _delete_own_file(estate: Estate, found: StoredObject) -> list[str]:
         ) from error
     except PreconditionFailed as kept:
         path = found.container.path_of(found.name) or found.name
-        raise _naming_nodes(read_estate(estate), path, kept) from kept
+        try:
+            snapshot = read_estate(estate)
+        except Ovm3Error:
+            raise kept from None
+        raise _naming_nodes(snapshot, path, kept) from kept

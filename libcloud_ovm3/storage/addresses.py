@@ -65,7 +65,7 @@ class Addresses(StorageBase):
         :rtype: ``str``
         """
         seconds = parse_seconds(ex_expiry, "ex_expiry")
-        return self._cdn().url(self._find(container).name, None, seconds)
+        return self._cdn().url(self._find(container).full_name, None, seconds)
 
     def get_object_cdn_url(self, obj: Object, *, ex_expiry: float = DEFAULT_EXPIRY) -> str:
         """The address of an object, for programs on this machine that read by HTTP.
@@ -85,7 +85,7 @@ class Addresses(StorageBase):
         """
         seconds = parse_seconds(ex_expiry, "ex_expiry")
         found = self._find_object(obj)
-        return self._cdn().url(found.container.name, found.name, seconds)
+        return self._cdn().url(found.container.full_name, found.name, seconds)
 
     def _cdn(self) -> CDN:
         """Made when it is needed first."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from libcloud_ovm3 import OVM3StorageDriver
 from libcloud_ovm3.agent.object_types import BLOCK_BYTES
@@ -73,3 +74,15 @@ def test_what_it_costs(sim: Simulator, method: str) -> None:
     ACTS[method](driver, obj)
     expected = eval(FORMULAS[method], {"H": 2, "R": 2, "B": BLOCKS})
     assert len(sim.calls) == expected, [one.function for one in sim.calls]
+
+
+def test_what_a_request_to_an_address_costs(sim: Simulator) -> None:
+    driver = storage_for(sim, ex_containers_repository="MyRepo")
+    names = [one.name for one in driver.list_containers()]
+    box = driver.get_container("box") if "box" in names else driver.create_container("box")
+    for container, more in ((box, 1), (driver.get_container("MyRepo"), 0)):
+        made = put(driver, container, "served", os.urandom(BLOCK_BYTES + 1))
+        url = driver.get_object_cdn_url(made)
+        sim.calls.clear()
+        assert requests.get(url, timeout=60).status_code == 200
+        assert len(sim.calls) == 2 + BLOCKS + 1 + more, [one.function for one in sim.calls]

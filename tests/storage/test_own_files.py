@@ -118,6 +118,20 @@ def test_whoever_begins_to_need_it_keeps_it(sim: Simulator, driver: OVM3StorageD
     assert not [one for one in driver_for(sim).ex_list_orphans() if one.get("operation")]
 
 
+def test_what_was_to_be_replaced_is_gone_by_then(sim: Simulator, driver: OVM3StorageDriver) -> None:
+    """Nothing is set aside, so nothing is left to do."""
+    repository = driver.get_container("MyRepo")
+    put(driver, repository, "ISOs/a.iso", b"old")
+
+    def delete(moment: str) -> None:
+        if moment == "before":
+            (sim.repository_path / "ISOs/a.iso").unlink()
+
+    sim.misbehave("hook", "libcloud_commit_upload", hook=delete)
+    put(driver, repository, "ISOs/a.iso", b"new")
+    assert get(driver, "MyRepo", "ISOs/a.iso") == b"new"
+
+
 @pytest.mark.parametrize(
     "name",
     [
