@@ -22,7 +22,7 @@ from libcloud.storage import types
 from libcloud.storage.providers import get_driver
 
 from libcloud_ovm3.simulator import Simulator
-from tests.support import PERSONALITIES, clock_of, pins_of, simulate
+from tests.support import clock_of, pins_of, simulate
 
 MIB = 1 << 20
 LARGE_MIB = 9  # more than two of the blocks in which contents are sent
@@ -163,7 +163,7 @@ SUITE = [
 ]
 
 
-@pytest.fixture(scope="module", params=PERSONALITIES)
+@pytest.fixture(scope="module", params=["plain", pytest.param("awkward", marks=pytest.mark.tables)])
 def sim(request: pytest.FixtureRequest) -> Iterator[Simulator]:
     with simulate(2, vms=0, host_module=True, personality=request.param) as simulator:
         yield simulator

@@ -396,6 +396,7 @@ def test_resume(sim: Simulator, driver: OVM3StorageDriver, box: Container, tmp_p
     assert driver.ex_list_uploads(box) == []
 
 
+@pytest.mark.tables
 def test_which_upload_is_resumed(
     sim: Simulator, driver: OVM3StorageDriver, box: Container, tmp_path: Path
 ) -> None:
