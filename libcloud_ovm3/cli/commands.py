@@ -41,6 +41,7 @@ from libcloud_ovm3.cli.repository_changes import (
     refresh_repository,
     rename_repository,
 )
+from libcloud_ovm3.cli.secondary import secondary
 from libcloud_ovm3.cli.size import size
 from libcloud_ovm3.cli.snapshot import snapshot
 from libcloud_ovm3.cli.vm import vm
@@ -108,7 +109,7 @@ for of_repository in (
 for of_image in (import_image, finish_import):
     image.add_command(of_image)
 for command in (
-    *(vm, volume, snapshot, network, image, repository, host, disk, size, key),
+    *(vm, volume, snapshot, network, image, repository, secondary, host, disk, size, key),
     *(estate, doctor, inventory, report, api, completion),
 ):
     ovm3.add_command(command)

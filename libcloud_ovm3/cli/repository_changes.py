@@ -19,7 +19,11 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 _REPOSITORY = click.argument("repository", metavar="NAME|ID|SERVER:/PATH")
 
 
-def _on(default: str) -> Callable[[_F], _F]:
+def on_option(default: str) -> Callable[[_F], _F]:
+    """Return the option for the hosts that are changed.
+
+    :param default: which they are without it.
+    """
     return click.option(
         "--on",
         "locations",
@@ -34,7 +38,7 @@ def _on(default: str) -> Callable[[_F], _F]:
     cls=Command,
     epilog=examples("ovm3 repository create filer:/export/second Second"),
 )
-@_on("all hosts, which must all respond")
+@on_option("all hosts, which must all respond")
 @driver_options
 @click.argument("share", metavar="SERVER:/PATH")
 @click.argument("name")
@@ -58,7 +62,7 @@ def create_repository(share: str, name: str, locations: tuple[str, ...], **optio
         "ovm3 repository attach filer:/export/old",
     ),
 )
-@_on("all hosts, which must all respond")
+@on_option("all hosts, which must all respond")
 @driver_options
 @_REPOSITORY
 def attach_repository(repository: str, locations: tuple[str, ...], **options: Any) -> None:
@@ -73,7 +77,7 @@ def attach_repository(repository: str, locations: tuple[str, ...], **options: An
 
 
 @click.command("detach", cls=Command, epilog=examples("ovm3 repository detach MyRepo --on ovm-2"))
-@_on("all hosts, which must all respond")
+@on_option("all hosts, which must all respond")
 @driver_options
 @_REPOSITORY
 def detach_repository(repository: str, locations: tuple[str, ...], **options: Any) -> None:
@@ -98,7 +102,7 @@ def rename_repository(repository: str, name: str, **options: Any) -> None:
 
 
 @click.command("refresh", cls=Command, epilog=examples("ovm3 repository refresh MyRepo"))
-@_on("all hosts that respond")
+@on_option("all hosts that respond")
 @driver_options
 @_REPOSITORY
 def refresh_repository(repository: str, locations: tuple[str, ...], **options: Any) -> None:

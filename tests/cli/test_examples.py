@@ -110,6 +110,12 @@ def prepare(sim: Simulator, line: str) -> dict[str, str]:
         prepare_keys(sim, line.split())
     if line.startswith(("ovm3 network update", "ovm3 network delete")):
         driver.ex_create_network(line.split()[3], ex_parent="eth1")
+    if line.startswith("ovm3 secondary "):
+        backup = sim.root / "exports" / "filer" / "backup"
+        backup.mkdir(parents=True)
+        (backup / "a.img").write_bytes(b"\0" * 4096)
+        volume = driver.create_volume(1, "spare")
+        return {"VOLUME-ID": str(volume.id)}
     if line.startswith("ovm3 repository "):
         prepare_repositories(sim)
     if line.startswith("ovm3 network control0"):  # else its status says that it is wrong
