@@ -31,6 +31,7 @@ TABLES = (
     "test_hosts_off_failures.py",
     "test_image_failures.py",
     "test_import_failures.py",
+    "test_import_file_failures.py",
     "test_key_pair_failures.py",
     "test_label_failures.py",
     "test_network_failures.py",

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from libcloud_ovm3.cli import asking
+from libcloud_ovm3.cli.image_import import _name_of
 from libcloud_ovm3.estate.images import image_file_name
 from libcloud_ovm3.simulator import Simulator
 from tests.cli.running import on
 from tests.operations.failures import WRITES
+from tests.operations.serving import put_pending_iso
 from tests.support import calls_of, driver_for, simulate
 
 ISO = "oracle-linux-6-boot.iso"
@@ -51,6 +54,37 @@ def test_a_template_is_made_copied_and_deleted(
     assert yes.stdout == f"second ({copied.stdout.strip()}) was deleted\n"
     assert on(sim, "image", "delete", str(made["id"]), "--yes").exit_code == 0
     assert not {"golden", "second"} & set(listed(sim))
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("/home/me/debian-12.qcow2", "debian-12"),
+        ("disk.vhd.xz", "disk"),
+        ("http://h/a/ol%206.raw?x=1.iso", "ol 6"),
+        ("v1.2", "v1.2"),
+        (".img", ".img"),
+    ],
+)
+def test_the_name_of_an_import(source: str, name: str) -> None:
+    assert _name_of(source) == name
+
+
+def test_a_file_is_imported_and_a_pending_one_is_finished(sim: Simulator, tmp_path: Path) -> None:
+    (tmp_path / "my disk.raw").write_bytes(b"\xeb" * 9999)
+    done = on(sim, "image", "import", str(tmp_path / "my disk.raw"))
+    assert done.exit_code == 0, done.stderr
+    made = listed(sim)["my disk"]
+    assert (done.stdout, made["state"]) == (f"{made['id']}\n", "available")
+    assert on(sim, "image", "delete", "my disk", "--yes").exit_code == 0
+    pending = put_pending_iso(sim)
+    assert "pending" in on(sim, "image", "list").stdout
+    refused = on(sim, "image", "show", "pending")
+    assert "no image 'pending'" in refused.stderr, "a name is that of a complete image"
+    wrong = on(sim, "image", "finish-import", pending, "--size", "99B")
+    assert "9 of 99 bytes are there" in wrong.stderr
+    assert on(sim, "image", "finish-import", pending).stdout == f"{pending}\n"
+    assert on(sim, "image", "delete", pending, "--yes").exit_code == 0
 
 
 def test_a_copy_has_the_name_of_its_source_and_a_size(sim: Simulator) -> None:

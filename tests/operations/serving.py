@@ -36,6 +36,11 @@ def act(driver: Any, url: str) -> Any:
     return driver.ex_import_image(url, "new", ex_size_bytes=SIZE_BYTES)
 
 
+def import_file(driver: Any, path: str, **options: Any) -> Any:
+    """Import a local file."""
+    return driver.ex_import_image(path, "new", **options)
+
+
 def put_pending_iso(sim: Simulator) -> str:
     """Put an ISO of 9 bytes whose import nobody has finished.
 
