@@ -43,6 +43,7 @@ LOOK_LIMIT = 300.0  # seconds for qemu-img to look at an image; check reads all 
 CONVERT_LIMIT = 24 * 3600.0  # and to convert it
 _BLOCK = 1 << 16  # bytes; holes are made of so many zeros
 _ZEROS = bytes(_BLOCK)
+_SHOWN = 4 << 20  # bytes of a compressed file, after which it is told how far it is
 _PERCENT = re.compile(rb"\((\d+)\.\d+/100%\)")
 _BROKEN = (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile, ValueError)
 _LEAKED, _NO_CHECK = 3, 63  # exit statuses of qemu-img check: space is lost; there is none for it
@@ -136,12 +137,15 @@ def _decompress(path: str, kind: str, target: str) -> None:
         _opened(packed, kind) as content,
         open(target, "wb") as file,
     ):
+        shown = 0
         while block := _read_block(content, path, kind):
             try:
                 _write_sparsely(file, block)
             except OSError as error:
                 raise _no_space(target, f"{path} needs more", error) from error
-            copied(packed.tell(), size)
+            if packed.tell() - shown > _SHOWN:
+                shown = packed.tell()
+                copied(shown, size)
         file.truncate()
 
 
