@@ -70,6 +70,14 @@ _RECORDS: tuple[tuple[type, Callable[[Any], Record]], ...] = (
 )
 
 
+def selected(
+    nodes: dict[str, dict[str, Any]], selection: list[str] | str | None
+) -> dict[str, dict[str, Any]]:
+    """Return what Salt's ``query.selection`` names of each VM, by name."""
+    keys = [selection] if isinstance(selection, str) else selection or ["id", "name", "state"]
+    return {name: {key: one.get(key) for key in keys} for name, one in nodes.items()}
+
+
 def minimal(node: Node) -> Record:
     """Return what Salt needs to know whether a VM exists."""
     return {"id": node.id, "state": str(node.state).upper()}

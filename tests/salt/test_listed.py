@@ -108,3 +108,10 @@ def test_by_id_or_name() -> None:
     assert listed.named(sizes, "size", "small") is listed.named(sizes, "size", "Small")
     with pytest.raises(InvalidArgument, match="size 'smal': expected one of tiny, small, "):
         listed.named(sizes, "size", "smal")
+
+
+def test_what_a_user_selects() -> None:
+    nodes = {"a": {"id": "1", "name": "a", "state": "RUNNING", "ram": 512}}
+    assert listed.selected(nodes, None) == {"a": {"id": "1", "name": "a", "state": "RUNNING"}}
+    assert listed.selected(nodes, "ram") == {"a": {"ram": 512}}
+    assert listed.selected(nodes, ["ram", "none"]) == {"a": {"ram": 512, "none": None}}

@@ -152,10 +152,7 @@ def list_nodes_select(
     kwargs: dict[str, Any] | None = None, call: str | None = None
 ) -> dict[str, Any]:
     """List what ``query.selection`` names."""
-    selection = __opts__.get("query.selection") or ["id", "name", "state"]
-    selection = [selection] if isinstance(selection, str) else selection
-    nodes = _list_nodes_full(kwargs, call)
-    return {name: {key: one.get(key) for key in selection} for name, one in nodes.items()}
+    return listed.selected(_list_nodes_full(kwargs, call), __opts__.get("query.selection"))
 
 
 def show_instance(
