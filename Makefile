@@ -11,11 +11,11 @@ WORKERS ?= 3
 unexport PYTHONDONTWRITEBYTECODE
 # Simulated hosts are some hundred small files each, which ext4 takes its time to make.
 export TMPDIR ?= $(or $(shell test -w /dev/shm && echo /dev/shm),/tmp)
-SHORT := not soak and not long and not tables and not sshd and not dist and not ansible and not salt and not browser and not guest
+SHORT := not soak and not long and not tables and not sshd and not dist and not ansible and not salt and not clients and not browser and not guest
 BIN := $(VENV)/bin
 METADATA := setup.cfg setup.py pyproject.toml libcloud_ovm3.pth libcloud_ovm3/_version.py
 
-.PHONY: demo test test-tables test-alone test-long test-py2 test-host test-guest test-ansible test-salt test-salt-3006 test-report check format generate ci ci-computing ci-waiting soak lowest newest dist docs bench bench-peers clean
+.PHONY: demo test test-tables test-alone test-long test-py2 test-host test-guest test-ansible test-salt test-salt-3006 test-clients test-report check format generate ci ci-computing ci-waiting soak lowest newest dist docs bench bench-peers clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.demo
@@ -63,6 +63,7 @@ ci-waiting:
 	@$(MAKE) test-guest
 	@$(MAKE) test-salt
 	@$(MAKE) test-ansible
+	@$(MAKE) test-clients
 	@$(MAKE) test-report
 	@$(MAKE) test-py2
 	@$(MAKE) dist
@@ -116,7 +117,7 @@ test-ansible: .venv-ansible/.test
 
 # Salt Cloud's provider in Salt itself; each Salt has an environment of its own, as it pins what it
 # needs. Only these of its releases can be installed: newer ones require a certifi that does not
-# exist. Salt 3008 has no libcloud_compute any more.
+# exist. Salt 3008 has neither libcloud_compute nor libcloud_storage any more.
 SALT_3006 := salt==3006.28
 SALT_3007 := salt==3007.15
 SALT_3008 := salt==3008.3
@@ -126,10 +127,16 @@ SALT_TESTS := -m pytest -m salt -n 6 tests/salt
 test-salt:
 	@$(MAKE) --no-print-directory -j 2 .venv-salt-3007/.installed .venv-salt-3008/.installed
 	.venv-salt-3007/bin/python $(SALT_TESTS)
-	.venv-salt-3008/bin/python $(SALT_TESTS) --ignore tests/salt/test_libcloud_compute.py
+	.venv-salt-3008/bin/python $(SALT_TESTS) --ignore tests/salt/test_libcloud_compute.py \
+		--ignore tests/salt/test_libcloud_storage.py
 
 test-salt-3006: .venv-salt-3006/.installed
 	.venv-salt-3006/bin/python $(SALT_TESTS)
+
+# Programs that use the storage driver, in an environment of their own. Pinned, as they are what is
+# tested: a new release of one must not break an unchanged tree.
+test-clients: .venv-clients/.installed
+	.venv-clients/bin/python -m pytest -m clients tests/clients
 
 # The page of `ovm3 report` as a browser shows and prints it.
 test-report: $(VENV)/.browser
@@ -263,11 +270,18 @@ COPY_TREE = rm -rf $(SALT_PACKAGE) && mkdir $(SALT_PACKAGE) && \
 	@.venv-salt-$*/bin/python -m pip install --quiet --no-deps --force-reinstall $(SALT_PACKAGE)
 	@touch $@
 
+.venv-clients/.installed: $(METADATA) Makefile
+	@tools/make-venv $(PYTHON) .venv-clients
+	@.venv-clients/bin/python -m pip install --quiet -e '.[simulator]' 'pytest>=8' 'pytest-timeout>=2.3' \
+		'pytest-xdist>=3.5' 'hypothesis>=6.100' \
+		django==5.2.19 'django-storages[libcloud]==1.14.6' django-dbbackup==5.4.0
+	@touch $@
+
 .venv-dist/.installed: Makefile | $(BIN)/python
 	@tools/make-venv $(PYTHON) .venv-dist
 	@.venv-dist/bin/python -m pip install --quiet 'build>=1.6' 'twine>=6' 'check-wheel-contents>=0.6'
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .venv-ansible .venv-lowest .venv-newest .venv-dist .venv-docs .venv-py2 .venv-peers .venv-salt-* build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-ansible .venv-clients .venv-lowest .venv-newest .venv-dist .venv-docs .venv-py2 .venv-peers .venv-salt-* build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

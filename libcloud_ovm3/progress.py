@@ -44,12 +44,14 @@ def waiting(text: str, *, vm: str = "", limit: float | None = None) -> Iterator[
         LOGGER.debug("ended: %s", message, extra={**facts, "phase": "end", "text": text})
 
 
-def copied(done_bytes: int, size_bytes: int) -> None:
+def copied(done_bytes: int, size_bytes: int | None) -> None:
     """Report how far something is copied that is waited for; an ``ex_progress`` of ``create_node``.
 
     :param done_bytes: How much of it is there.
+    :param size_bytes: None: not known in advance.
     """
-    text = f"{done_bytes * 100 // size_bytes}%" if size_bytes else ""
+    part = f"{done_bytes * 100 // size_bytes}%" if size_bytes else ""
+    text = f"{done_bytes >> 20} MiB" if size_bytes is None else part
     facts = {"activity": next(_numbers), "host": "", "vm": "", "function": "", "changes": False,
              "limit": None, "outcome": "", "phase": "copied", "text": text}  # fmt: skip
     LOGGER.debug("copied: %s", text, extra=facts)

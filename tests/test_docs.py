@@ -94,7 +94,9 @@ def test_calls_of_the_installer_fit() -> None:
     assert set(found) == {"connect", "install", "check", "uninstall"}
 
 
-@pytest.mark.parametrize("text", blocks("console", "a-host-is-dead.md", "images.md", "volumes.md"))
+@pytest.mark.parametrize(
+    "text", blocks("console", "a-host-is-dead.md", "images.md", "storage.md", "volumes.md")
+)
 def test_commands(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """make targets exist; ovm3 commands run, one after the other, on a simulated
     host in the place of the example, which is the default estate."""

@@ -58,6 +58,7 @@ BELOW = {
         "diagnostics",
         "report",
         "compute",
+        "storage",
         "installer",
         "simulator",
         "_version",

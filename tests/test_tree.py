@@ -13,6 +13,7 @@ OTHERS = {
     "ansible": "the Ansible collection",
     "bench": "the performance figures' own arithmetic",
     "bridges": "the host module on bridges of the kernel, which only root can make",
+    "clients": "other people's programs with the storage driver",
     "conformance": "libcloud's own test suites",
     "faults": "what was found by trying: each a test from outside, through the driver",
     "filesystems": "the host module on file systems that only root can mount",

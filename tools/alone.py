@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 
 SHORT = (
-    "not soak and not long and not tables and not sshd and not dist and not salt and not browser "
-    "and not guest"
+    "not soak and not long and not tables and not sshd and not dist and not salt and not clients "
+    "and not browser and not guest"
 )
 NO_TESTS = 5  # pytest's exit status when none of the tests of a file were taken
 ROOT = Path(__file__).parents[1]

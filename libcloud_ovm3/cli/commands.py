@@ -12,6 +12,7 @@ from libcloud_ovm3.cli.disk import disk
 from libcloud_ovm3.cli.doctor import doctor
 from libcloud_ovm3.cli.estate import estate
 from libcloud_ovm3.cli.examples import examples
+from libcloud_ovm3.cli.file import file
 from libcloud_ovm3.cli.group import Group
 from libcloud_ovm3.cli.host import host
 from libcloud_ovm3.cli.image import image
@@ -109,7 +110,8 @@ for of_repository in (
 for of_image in (import_image, finish_import):
     image.add_command(of_image)
 for command in (
-    *(vm, volume, snapshot, network, image, repository, secondary, host, disk, size, key),
+    *(vm, volume, snapshot, network, image, repository, secondary, file),
+    *(host, disk, size, key),
     *(estate, doctor, inventory, report, api, completion),
 ):
     ovm3.add_command(command)

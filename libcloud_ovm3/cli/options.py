@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import click
 
-from libcloud_ovm3 import OVM3NodeDriver
+from libcloud_ovm3 import OVM3NodeDriver, OVM3StorageDriver
 from libcloud_ovm3.access import Access, read_options
 from libcloud_ovm3.agent.address import DEFAULT_PORT, parse_address, parse_port
 from libcloud_ovm3.cli.asking import ask_password
@@ -146,6 +146,18 @@ def make_driver(**options: Any) -> OVM3NodeDriver:
     A command reads the hosts several times, and does not wait each time for one that is dead.
     """
     driver = OVM3NodeDriver(**_driver_arguments(**options))
+    driver._estate = replace(driver._estate, silent_seconds=SILENT_SECONDS)
+    return driver
+
+
+def storage_options(command: _F) -> _F:
+    """Add the options for hosts, credentials and TLS, for the storage driver."""
+    return HOSTS(access_options(_MODULE(command)))
+
+
+def make_storage(**options: Any) -> OVM3StorageDriver:
+    """Return the storage driver for the values of :func:`storage_options`."""
+    driver = OVM3StorageDriver(**_driver_arguments(**options))
     driver._estate = replace(driver._estate, silent_seconds=SILENT_SECONDS)
     return driver
 

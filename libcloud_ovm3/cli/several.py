@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
 from libcloud.compute.base import Node, StorageVolume, VolumeSnapshot
@@ -13,7 +13,7 @@ from libcloud_ovm3.cli.option_names import with_option_names
 from libcloud_ovm3.cli.output import show, tell
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Error
 
-_T = TypeVar("_T", Node, StorageVolume, VolumeSnapshot)
+_T = TypeVar("_T")
 
 
 def label(one: Node | StorageVolume | VolumeSnapshot) -> str:
@@ -25,10 +25,12 @@ def each(
     things: Sequence[_T],
     action: Callable[[_T], str],
     read: Callable[[_T], _T] | None = None,
+    label_of: Callable[[Any], str] = label,
 ) -> None:
     """Print what ``action`` returns for each. One that fails does not keep the others from it.
 
     :param read: reads one anew when its turn comes; None: ``action`` does not go by its state.
+    :param label_of: how output names one.
     :raises SystemExit: at least one of several has failed; with the highest exit status.
     """
     failed: dict[str, int] = {}
@@ -41,7 +43,7 @@ def each(
                 raise
             code = exit_code_of(error) if isinstance(error, Ovm3Error) else error.exit_code
             tell(f"Error: {with_option_names(str(error))}")
-            failed[label(thing)] = code
+            failed[label_of(thing)] = code
     if failed:
         tell(f"{len(failed)} of {len(things)} failed: {', '.join(failed)}")
         raise SystemExit(max(failed.values()))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import hashlib
 import os
 import uuid
@@ -215,11 +216,14 @@ class FetchOptions:
     """How an object is put into a file.
 
     :ivar overwrite: Whether the file may be there already.
-    :ivar delete_on_failure: False: what has arrived is kept beside it, as ``<file>.part``.
+    :ivar delete_on_failure: False: what has arrived is kept beside it, as ``<file>.<digits>.part``,
+        where the digits stand for the content.
+    :ivar resume: Go on with what was kept of the same content; then it is kept anew, too.
     """
 
     overwrite: bool = False
     delete_on_failure: bool = True
+    resume: bool = False
     progress: Progress | None = None
 
 
@@ -239,25 +243,64 @@ def fetch_file(
     What else is raised: as by :func:`read_pieces`.
     """
     target = _target(found, destination, options.overwrite)
-    temporary = target.with_name(f".{target.name[:100]}.{uuid.uuid4().hex}.part")
+    is_kept = options.resume or not options.delete_on_failure
+    temporary = _part(found, target, start, end) if is_kept else _unique(target)
     try:
-        with temporary.open("xb") as file:
+        handle = _open_alone(temporary)
+    except OSError as error:
+        raise Ovm3Error(f"{target}: cannot be made: {error.strerror}") from error
+    try:
+        with os.fdopen(os.dup(handle), "r+b") as file:
+            if not options.resume:
+                file.truncate(0)
             _fill(found, file, start, end, options.progress)
         _move(temporary, target, options.overwrite)
     except BaseException as error:
-        _put_away(temporary, target, options.delete_on_failure)
+        is_wrong = options.resume and isinstance(error, ObjectHashMismatch)
+        _put_away(temporary, delete=not is_kept or is_wrong)
         if isinstance(error, OSError):
             raise Ovm3Error(f"{target}: cannot be made: {error.strerror}") from error
         raise
+    finally:
+        os.close(handle)
 
 
-def _put_away(temporary: Path, target: Path, delete: bool) -> None:
-    """What to do with a part of an object."""
+def _unique(target: Path) -> Path:
+    return target.with_name(f".{target.name[:100]}.{uuid.uuid4().hex}.part")
+
+
+def _part(found: StoredObject, target: Path, start: int, end: int) -> Path:
+    """Where a part of this very content is kept."""
+    content = f"{found.container.repository.id} {found.identity} {start} {end}"
+    digits = hashlib.sha256(content.encode()).hexdigest()[:12]
+    name = os.fsdecode(os.fsencode(target.name)[:200])  # with the rest no more than may be
+    return target.with_name(f"{name}.{digits}.part")
+
+
+def _open_alone(path: Path) -> int:
+    """Open a file for writing, which is made if it is missing.
+
+    :raises PreconditionFailed: another download writes to it.
+    """
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.samestat(os.fstat(handle), os.lstat(path)):
+            return handle
+    except (BlockingIOError, FileNotFoundError):  # the other one is writing, or has just ended
+        pass
+    except BaseException:
+        os.close(handle)
+        raise
+    os.close(handle)
+    raise PreconditionFailed(f"{path}: another download of the same object writes to it")
+
+
+def _put_away(temporary: Path, *, delete: bool) -> None:
+    """What to do with a part of an object; of nothing nothing is kept."""
     with contextlib.suppress(OSError):
-        if delete:
+        if delete or not temporary.stat().st_size:
             temporary.unlink()
-        else:
-            temporary.rename(target.with_name(f"{target.name}.part"))
 
 
 def _target(found: StoredObject, destination: str | os.PathLike[str], overwrite: bool) -> Path:
@@ -283,8 +326,12 @@ def _target(found: StoredObject, destination: str | os.PathLike[str], overwrite:
 def _fill(
     found: StoredObject, file: BinaryIO, start: int, end: int, progress: Progress | None
 ) -> None:
+    """Put what is missing behind what is there, which was written from its beginning on."""
     md5 = _md5_of(found, start, end)
-    for piece in read_pieces(found, start, end):
+    there = min(file.seek(0, os.SEEK_END), end - start)
+    if md5 is not None:
+        _hash_file(md5, file, there)
+    for piece in read_pieces(found, start + there, end):
         if piece.data is not None:
             _write(file, piece.offset - start, piece.data)
         if md5 is not None:
@@ -314,6 +361,13 @@ def _hash(md5: hashlib._Hash, piece: Piece) -> None:
         return
     for at in range(0, piece.length, len(_ZEROS)):
         md5.update(memoryview(_ZEROS)[: piece.length - at])
+
+
+def _hash_file(md5: hashlib._Hash, file: BinaryIO, length: int) -> None:
+    file.seek(0)
+    while length and (data := file.read(min(length, DEFAULT_CHUNK))):
+        md5.update(data)
+        length -= len(data)
 
 
 def _move(temporary: Path, target: Path, overwrite: bool) -> None:

@@ -14,6 +14,7 @@ from libcloud_ovm3.storage.base import StorageBase
 from libcloud_ovm3.storage.convert import to_container, to_object, to_record
 
 if TYPE_CHECKING:
+    from libcloud_ovm3.operations.fetch_file import FetchOptions
     from libcloud_ovm3.operations.file_sources import Source
 
 Progress = Callable[[int, int | None], None]
@@ -148,6 +149,7 @@ class Transfers(StorageBase):
         overwrite_existing: bool = False,
         delete_on_failure: bool = True,
         *,
+        ex_resume: bool = False,
         ex_progress: Progress | None = None,
     ) -> bool:
         """Download an object into a file: afterwards all of it is there, or the file is as it was.
@@ -163,8 +165,12 @@ class Transfers(StorageBase):
         :param overwrite_existing: Whether the file may be there already.
         :type overwrite_existing: ``bool``
 
-        :param delete_on_failure: False: what has arrived is kept, as ``<file>.part``.
+        :param delete_on_failure: False: what has arrived is kept, as ``<file>.<digits>.part``.
         :type delete_on_failure: ``bool``
+
+        :param ex_resume: Go on with what was kept so, if the object is still the same; and keep
+            what arrives if it fails again.
+        :type ex_resume: ``bool``
 
         :param ex_progress: Called with two numbers: the bytes that have arrived, and all of them.
         :type ex_progress: function
@@ -177,15 +183,8 @@ class Transfers(StorageBase):
         :return: True: it is there.
         :rtype: ``bool``
         """
-        return self.download_object_range(
-            obj,
-            destination_path,
-            0,
-            None,
-            overwrite_existing,
-            delete_on_failure,
-            ex_progress=ex_progress,
-        )
+        options = _options(overwrite_existing, delete_on_failure, ex_progress, ex_resume)
+        return self._download(obj, destination_path, 0, None, options)
 
     def download_object_range(
         self,
@@ -215,7 +214,7 @@ class Transfers(StorageBase):
         :param overwrite_existing: Whether the file may be there already.
         :type overwrite_existing: ``bool``
 
-        :param delete_on_failure: False: what has arrived is kept, as ``<file>.part``.
+        :param delete_on_failure: False: what has arrived is kept, as ``<file>.<digits>.part``.
         :type delete_on_failure: ``bool``
 
         :param ex_progress: Called with two numbers: the bytes that have arrived, and all of them.
@@ -228,15 +227,16 @@ class Transfers(StorageBase):
         :return: True: it is there.
         :rtype: ``bool``
         """
+        options = _options(overwrite_existing, delete_on_failure, ex_progress)
+        return self._download(obj, destination_path, start_bytes, end_bytes, options)
+
+    def _download(
+        self, obj: Object, path: str, first: int, last: int | None, options: FetchOptions
+    ) -> bool:
         fetch = operations.fetch_file
         found = self._find_object(obj)
-        start, end = fetch.check_range(found, start_bytes, end_bytes)
-        options = fetch.FetchOptions(
-            parse_flag(overwrite_existing, "overwrite_existing"),
-            parse_flag(delete_on_failure, "delete_on_failure"),
-            ex_progress,
-        )
-        fetch.fetch_file(found, destination_path, start, end, options)
+        start, end = fetch.check_range(found, first, last)
+        fetch.fetch_file(found, path, start, end, options)
         return True
 
     def download_object_as_stream(
@@ -292,3 +292,15 @@ class Transfers(StorageBase):
         found = self._find_object(obj)
         start, end = fetch.check_range(found, start_bytes, end_bytes)
         return fetch.read_stream(found, start, end, chunk)
+
+
+def _options(
+    overwrite: bool, delete: bool, progress: Progress | None, resume: bool = False
+) -> FetchOptions:
+    """How an object is put into a file."""
+    return operations.fetch_file.FetchOptions(
+        parse_flag(overwrite, "overwrite_existing"),
+        parse_flag(delete, "delete_on_failure"),
+        parse_flag(resume, "ex_resume"),
+        progress,
+    )

@@ -91,6 +91,12 @@ def test_the_docs_list_the_keys_of_every_record() -> None:
                 *("network list", "network list --devices", "key list"),
             )
         }
+        sim.misbehave("drop_before", "libcloud_write_upload")
+        assert on(sim, "file", "cp", "-", "MyRepo/cut", stdin="off").exit_code == 3
+        files = [
+            json.loads(on(sim, "file", "ls", *more, "-o", "json").stdout)[0]
+            for more in ((), ("MyRepo",), ("MyRepo", "--uploads"))
+        ]
         disk = outputs["vm list"][0]["disks"][0]
         id_of = on(sim, "volume", "show", disk, "-o", "name").stdout.strip()
         assert on(sim, "snapshot", "create", id_of, "snap", "--pause").exit_code == 0
@@ -112,6 +118,6 @@ def test_the_docs_list_the_keys_of_every_record() -> None:
     for record in (
         *(outputs["image list"][0], outputs["disk orphans"][0], functions[0], sizes[0]),
         *(functions[0]["arguments"][0], doctor, doctor["findings"][0]),
-        *(outputs["repository list"][0], outputs["key list"][0]),
+        *(outputs["repository list"][0], outputs["key list"][0], *files),
     ):
         assert set(record) <= other

@@ -25,6 +25,7 @@ from libcloud_ovm3.simulator.agent import ownership, repositories
 from tests.cli.running import address, on
 from tests.operations.serving import Server, put_pending_iso, serving
 from tests.operations.test_ssh_keys import ED25519 as KEY
+from tests.storage.stores import put, storage_for
 from tests.support import clock_of, driver_for, pins_of, simulate
 
 EXAMPLE_HOST = "ovm-1.example.com"
@@ -106,6 +107,8 @@ def prepare(sim: Simulator, line: str) -> dict[str, str]:
     prepare_volumes(driver, line.split())
     Path("id_ed25519.pub").write_text(KEY)
     Path("disk.img").write_bytes(b"\xeb" * 9999)
+    if line.startswith("ovm3 file "):
+        return prepare_files(sim, line)
     if line.startswith("ovm3 key "):
         prepare_keys(sim, line.split())
     if line.startswith(("ovm3 network update", "ovm3 network delete")):
@@ -148,6 +151,20 @@ def prepare(sim: Simulator, line: str) -> dict[str, str]:
         return {"PATH": path, "OPERATION": "0" * 32}
     pin = f"{sim.hosts[0].address}={sim.hosts[0].fingerprint}"
     return {EXAMPLE_HOST: where[0], f"{EXAMPLE_HOST}=SHA256": pin, **SMALLER}
+
+
+def prepare_files(sim: Simulator, line: str) -> dict[str, str]:
+    """Make the local files and the object that an example names, and its unfinished upload."""
+    for name in ("dump.sql", "big.iso"):
+        Path(name).write_bytes(b"content")
+    storage = storage_for(sim)
+    put(storage, storage.get_container("MyRepo"), "backups/sunday.sql", b"old")
+    if "UPLOAD" not in line:
+        return {}
+    sim.misbehave("drop_before", "libcloud_write_upload")
+    with pytest.raises(Ovm3Error) as failed:
+        put(storage, storage.get_container("MyRepo"), "cut", b"off")
+    return {"MyRepo/UPLOAD": f"MyRepo/{failed.value.left[0]}"}
 
 
 def prepare_keys(sim: Simulator, words: list[str]) -> None:

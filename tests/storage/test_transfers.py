@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import io
 import os
@@ -336,7 +337,8 @@ def test_content_that_was_changed_behind_its_record(
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(types.ObjectHashMismatchError):
         driver.download_object(found, str(tmp_path / "x"), delete_on_failure=False)
-    assert (tmp_path / "x.part").read_bytes() == b"X2345"
+    [part] = tmp_path.glob("x.*.part")
+    assert part.read_bytes() == b"X2345"
     os.utime(file, (1, 1))
     changed = driver.get_object("box", "silent")
     assert (changed.hash, changed.meta_data) == (None, {})
@@ -394,6 +396,48 @@ def test_resume(sim: Simulator, driver: OVM3StorageDriver, box: Container, tmp_p
     assert calls_of(sim, "libcloud_begin_upload") == []
     assert get(driver, "box", "large") == content
     assert driver.ex_list_uploads(box) == []
+
+
+def test_a_download_goes_on_where_it_ended(
+    sim: Simulator, driver: OVM3StorageDriver, box: Container, tmp_path: Path
+) -> None:
+    """With the same content only; what was kept of it and is wrong is found, and not kept again."""
+    content = os.urandom(3 * BLOCK_BYTES)
+    made, file = put(driver, box, "large", content), tmp_path / "file"
+
+    def cut() -> Path:
+        """What is kept of a download that ends at its third block."""
+        sim.misbehave("drop_before", "libcloud_read_object", nth=3, times=2)
+        with pytest.raises(Ovm3Error):
+            driver.download_object(made, str(file), delete_on_failure=False)
+        sim.clear_misbehaviour()
+        [part] = tmp_path.iterdir()
+        assert part.read_bytes() == content[: 2 * BLOCK_BYTES]
+        return part
+
+    cut()
+    sim.calls.clear()
+    done: list[int] = []
+    driver.download_object(
+        made, str(file), ex_resume=True, ex_progress=lambda here, _: done.append(here)
+    )
+    assert file.read_bytes() == content
+    assert (len(calls_of(sim, "libcloud_read_object")), done) == (1, [len(content)])
+    file.unlink()
+    with cut().open("r+b") as part:
+        part.write(b"what a failing disk has made of it")
+        part.flush()
+        fcntl.flock(part, fcntl.LOCK_EX)
+        with pytest.raises(PreconditionFailed, match="another download"):
+            driver.download_object(made, str(file), ex_resume=True)
+    with pytest.raises(types.ObjectHashMismatchError):
+        driver.download_object(made, str(file), ex_resume=True)
+    assert list(tmp_path.iterdir()) == []
+    old = cut()
+    made = put(driver, box, "large", content[::-1])
+    driver.download_object(made, str(file), ex_resume=True)
+    assert file.read_bytes() == content[::-1]
+    assert {*tmp_path.iterdir()} == {old, file}, "a part of the old content is not used for it"
 
 
 @pytest.mark.tables
