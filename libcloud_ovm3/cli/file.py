@@ -174,7 +174,7 @@ def rm(places: tuple[str, ...], uploads: bool, yes: bool, **options: Any) -> Non
                 [_plan(one) for one in found],
                 lambda: [_plan(driver.get_object(one.container.name, one.name)) for one in found],
             )
-        each(found, lambda one: _remove(driver, one), label_of=_label)
+        each(found, _remove, label_of=_label)
 
 
 # ------------------------------------------------------------------ copying
@@ -308,8 +308,8 @@ def _plan(one: Object) -> str:
     return f"{_described(one)} will be deleted"
 
 
-def _remove(driver: OVM3StorageDriver, one: Object) -> str:
-    driver.delete_object(one)
+def _remove(one: Object) -> str:
+    one.delete()
     return f"{_label(one)} was deleted"
 
 

@@ -125,6 +125,7 @@ _TERMS = (
     (r"ex_timeouts", "timeouts"),
     (r"ex_second_look", "second_look"),
     (r"ex_strict", "strict"),
+    (r"ex_containers_repository", "containers_repository"),
     (r"ex_read_only(?:=True)?", "read_only of the estate"),
     (r"ex_force(?:=True)?", "--force"),
     (r"ex_timeout", "--timeout"),
