@@ -168,6 +168,7 @@ def test_the_commands_of_the_page(
     assert listed(sim, "MyRepo/backups/") == []
 
 
+@pytest.mark.tables
 def test_how_far_it_is_is_shown(sim: Simulator, tmp_path: Path) -> None:
     (tmp_path / "big").write_bytes(os.urandom(2 * BLOCK_BYTES))
     sim.misbehave("slow", "libcloud_write_upload", nth=2, seconds=2)
