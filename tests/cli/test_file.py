@@ -169,9 +169,19 @@ def test_the_commands_of_the_page(
 
 
 @pytest.mark.tables
-def test_how_far_it_is_is_shown(sim: Simulator, tmp_path: Path) -> None:
+def test_how_far_it_is_is_shown_and_what_ctrl_c_leaves(sim: Simulator, tmp_path: Path) -> None:
     (tmp_path / "big").write_bytes(os.urandom(2 * BLOCK_BYTES))
-    sim.misbehave("slow", "libcloud_write_upload", nth=2, seconds=2)
     line = ("file", "cp", str(tmp_path / "big"), "box/shown", *options(sim))
-    status, shown = on_terminal(*line, password=sim.password, columns=200)
-    assert (status, "uploading box/shown: 50%" in shown) == (0, True), shown
+    half = "uploading box/shown: 50%"
+    for keys, expected, left in (
+        (b"\x03", 130, "interrupted; it can be resumed (`ovm3 file ls --uploads box`)"),
+        (b"", 0, half),
+    ):
+        sim.misbehave("slow", "libcloud_write_upload", nth=2, seconds=3)
+        status, shown = on_terminal(
+            *line, password=sim.password, columns=200, until=half, keys=keys
+        )
+        assert (status, half in shown, left in shown) == (expected, True, True), shown
+        sim.clear_misbehaviour()
+    [one] = listed(sim, "box", "--uploads")
+    assert (one["object"], one["size_bytes"]) == ("shown", 2 * BLOCK_BYTES)
