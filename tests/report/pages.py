@@ -66,6 +66,7 @@ def repository(**more: Any) -> RepositoryEntry:
         "disks": 2,
         "templates": 3,
         "isos": 0,
+        "overlaps": (),
         "error": None,
     }
     return RepositoryEntry(**(said | more))

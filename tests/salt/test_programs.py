@@ -25,8 +25,9 @@ BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 BY_ESTATE, IN_FULL, PROFILES, MAP, STATE, _, _, MINION, REBOOT = [
     text for kind, text in BLOCKS if kind == "yaml"
 ]
-# _: test_arguments.py has those of networks and key pairs, for which hosts need the host module.
-INSTALL, USE, _, VOLUMES, _, PREPARE, TRY, LIST = [
+# _: test_arguments.py has those of networks and key pairs, for which hosts need the host module,
+# and of repositories.
+INSTALL, USE, _, VOLUMES, _, _, PREPARE, TRY, LIST = [
     text.splitlines() for kind, text in BLOCKS if kind == "sh"
 ]
 
