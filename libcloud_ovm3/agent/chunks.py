@@ -44,8 +44,10 @@ def decode(chunk: bytes) -> bytes:
     bits = int.from_bytes(bitmap, "big")
     if len(bitmap) < _bitmap_bytes(length) or bits & ((1 << len(bitmap) * 8 - blocks) - 1):
         raise ValueError("not a valid chunk: its block map does not match its length")
-    data = bytearray(length)
     at = _LENGTH + len(bitmap)
+    if bits.bit_count() == blocks and len(chunk) == at + length:
+        return chunk[at:]  # no zeros
+    data = bytearray(length)
     for number in range(blocks):
         if bitmap[number // 8] & (0x80 >> number % 8):
             start = number * BLOCK_BYTES

@@ -75,16 +75,17 @@ def encode_call(function: str, arguments: Sequence[Value]) -> bytes:
     """
     if not _METHOD_NAME.fullmatch(function):
         raise ValueError(f"not a valid function name: {function!r}")
-    parts = ["<?xml version='1.0'?>\n<methodCall><methodName>", function, "</methodName><params>"]
+    parts: list[str | bytes] = ["<?xml version='1.0'?>\n<methodCall><methodName>"]
+    parts += [function, "</methodName><params>"]
     for argument in arguments:
         parts.append("<param>")
         _write(argument, parts.append, MAX_DEPTH)
         parts.append("</param>")
     parts.append("</params></methodCall>")
-    return "".join(parts).encode("utf-8")
+    return b"".join(part if isinstance(part, bytes) else part.encode("utf-8") for part in parts)
 
 
-def _write(value: Value, write: Callable[[str], None], depth: int) -> None:  # noqa: PLR0912 (one line a type)
+def _write(value: Value, write: Callable[[str | bytes], None], depth: int) -> None:  # noqa: PLR0912 (one line a type)
     if depth == 0:
         raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
     if isinstance(value, str):
@@ -115,7 +116,7 @@ def _write(value: Value, write: Callable[[str], None], depth: int) -> None:  # n
         write("</data></array></value>")
     elif isinstance(value, bytes | bytearray):
         write("<value><base64>")
-        write(base64.b64encode(value).decode("ascii"))  # apart: it may be long, and is not copied
+        write(base64.b64encode(value))  # as it is: a block of a file is copied once less
         write("</base64></value>")
     elif isinstance(value, datetime):
         if value.tzinfo is not None or value.microsecond:

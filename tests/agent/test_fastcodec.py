@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import xmlrpc.client
 from typing import Any
 
@@ -36,8 +37,10 @@ def strictly(body: bytes) -> Any:
 
 
 @pytest.mark.parametrize(
-    "value", [[DOMAIN, DOMAIN], DOCUMENT, "", [], {}, [[[["]>"]]]], DOMAIN, LOOK, 7, FILES]
-)
+    "value",
+    [[DOMAIN, DOMAIN], DOCUMENT, "", [], {}, [[[["]>"]]]], DOMAIN, LOOK, 7, FILES,
+     {"chunk": random.Random(0).randbytes((4 << 20) + 4), "next": 1}],
+)  # fmt: skip
 def test_the_agents_form_goes_the_short_way(value: Any) -> None:
     assert read_plain(written(value)) == value == strictly(written(value))
 
