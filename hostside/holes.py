@@ -24,6 +24,12 @@ def data_ranges(handle, size, at=0):
     except OSError:
         yield at, size
         return
+    for found in synced_ranges(handle, size, at):
+        yield found
+
+
+def synced_ranges(handle, size, at=0):
+    """The same of a file all of whose data is on the disk."""
     while at < size:
         start, end = _next_data(handle, at, size)
         if start < end:

@@ -63,18 +63,21 @@ def send_file(
     md5 = hashlib.md5(usedforsecurity=False) if source.is_hashed else None
     there = _Known(operation, container) if is_resumed else None
     of = None if source.size_bytes < 0 else source.size_bytes
-    size = done = 0
+    size = done = checked = 0
     sums: list[str] = []
     with _Senders(operation, container, source.size_bytes) as senders:
 
         def settle(most: int) -> None:
             """Wait until no more than so many blocks are under way."""
-            nonlocal done
+            nonlocal done, checked
             for length, total in senders.settled(most):
                 done += length
                 sums.append(total)
                 if progress is not None:
                     progress(done, of)
+                if verify and len(sums) - checked == SUMS:  # while the next ones are under way
+                    senders.verify(name, checked, sums[checked:])
+                    checked += SUMS
 
         for block in source.blocks():
             if md5 is not None:
@@ -83,9 +86,10 @@ def send_file(
             senders.send(block, there.sum_of(block) if there else "")
             settle(senders.most)
         settle(0)
+        senders.finish()
     source.require_unchanged()
-    if verify:
-        _verify(operation, container, name, sums)
+    if verify and len(sums) > checked:
+        _verify(operation, container, name, checked, sums[checked:])
     return Sent(size, md5.hexdigest() if md5 else "")
 
 
@@ -98,6 +102,7 @@ class _Senders:
         self._operation, self._container = operation, container
         self._few = 0 <= size_bytes <= _FEW_BLOCKS * BLOCK_BYTES
         self._under_way: deque[tuple[int, Future[str] | str]] = deque()
+        self._beside: Future[None] | None = None
         self._pool: ThreadPoolExecutor | None = None
         self._sent = 0
         self.most = 0
@@ -126,6 +131,21 @@ class _Senders:
         arguments = (self._operation, self._container, block, there)
         result = self._pool.submit(_send, *arguments) if self._pool else _send(*arguments)
         self._under_way.append((block.length, result))
+
+    def verify(self, name: str, first: int, sums: list[str]) -> None:
+        """As :func:`_verify`, beside the blocks that follow: what fails is raised by the next one,
+        or :meth:`finish`."""
+        self.finish()
+        arguments = (self._operation, self._container, name, first, sums)
+        if self._pool is None:
+            _verify(*arguments)
+        else:
+            self._beside = self._pool.submit(_verify, *arguments)
+
+    def finish(self) -> None:
+        """Wait for what was verified last."""
+        if self._beside is not None:
+            self._beside.result()
 
     def settled(self, most: int) -> Iterator[tuple[int, str]]:
         """Length and sum of each block that is there, until no more than so many are under way."""
@@ -186,21 +206,22 @@ class _Known:
         return self._sums[at] if at < len(self._sums) else ""
 
 
-def _verify(operation: Operation, container: Container, name: str, sums: list[str]) -> None:
-    """Whether the host has all blocks as they were sent.
+def _verify(
+    operation: Operation, container: Container, name: str, first: int, wanted: list[str]
+) -> None:
+    """Whether the host has these blocks as they were sent.
 
+    :param first: the number of the first one.
+    :param wanted: their sums, ``SUMS`` at most.
     :raises ObjectHashMismatch: it has not.
     """
-    for first in range(0, len(sums), SUMS):
-        wanted = sums[first : first + SUMS]
-        found = list(_sums(operation, container, first * BLOCK_BYTES))
-        found += [""] * (len(wanted) - len(found))  # a hole at the end that was not sent
-        if found != wanted:
-            pairs = enumerate(zip(found, wanted, strict=False))  # more may be there: never used
-            wrong = next((at for at, (here, sent) in pairs if here != sent), len(wanted))
-            offset = (first + wrong) * BLOCK_BYTES
-            raise ObjectHashMismatch(
-                f"object {name!r} of {container.label}: the host has other content at byte "
-                f"{offset} than was sent; nothing was kept of it",
-                object_name=name,
-            )
+    found = list(_sums(operation, container, first * BLOCK_BYTES, len(wanted)))
+    found += [""] * (len(wanted) - len(found))  # a hole at the end that was not sent
+    if found != wanted:
+        pairs = enumerate(zip(found, wanted, strict=True))
+        wrong = next(at for at, (here, sent) in pairs if here != sent)
+        raise ObjectHashMismatch(
+            f"object {name!r} of {container.label}: the host has other content at byte "
+            f"{(first + wrong) * BLOCK_BYTES} than was sent; nothing was kept of it",
+            object_name=name,
+        )
