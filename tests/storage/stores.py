@@ -57,3 +57,13 @@ def delete_beside(compute: OVM3NodeDriver, pins: dict[str, str], container: str,
     """Delete with such a driver."""
     driver = storage_beside(compute, pins)
     driver.delete_object(driver.get_object(container, name))
+
+
+def upload_file(how: tuple[Any, ...], path: str, container: str, name: str) -> None:
+    """Upload a file, in a process of its own.
+
+    :param how: user, password, host, port and pins.
+    """
+    user, password, host, port, pins = how
+    driver = OVM3StorageDriver(user, password, host=host, port=port, ex_fingerprint=pins)
+    driver.upload_object(path, driver.get_container(container), name)
