@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import io
 import threading
 from http import HTTPStatus
 from typing import Any
@@ -134,15 +135,13 @@ class TooLarge(Exception):
 
 
 def _read_all(response: requests.Response) -> bytes:
-    parts: list[bytes] = []
-    size = 0
+    body = io.BytesIO()  # which gives away what it holds, where a join would hold it twice
     while chunk := response.raw.read1(_CHUNK, decode_content=True):
-        parts.append(chunk)
-        size += len(chunk)
-        if size > MAX_ANSWER_BYTES:
+        body.write(chunk)
+        if body.tell() > MAX_ANSWER_BYTES:
             response.close()
             raise TooLarge(f"the response has more than {MAX_ANSWER_BYTES} bytes")
-    return b"".join(parts)
+    return body.getvalue()
 
 
 class LoggedAgentHTTP(LoggingConnection, AgentHTTP):

@@ -90,7 +90,7 @@ def _value(text: str, found: re.Match[str] | None, depth: int) -> tuple[Any, int
         return _struct(text, found.end(), depth)
     if payload:
         end = text.find("<", found.end())
-        return _decoded(text[found.end() : end]), _after(_BASE64_END, text, end)
+        return _decoded(text, found.end(), end), _after(_BASE64_END, text, end)
     return _array(text, found.end(), depth)
 
 
@@ -122,11 +122,14 @@ def _struct(text: str, at: int, depth: int) -> tuple[dict[str, Any], int]:
     return members, _after(_STRUCT_END, text, at)
 
 
-def _decoded(text: str) -> bytes:
-    if len(text) > _LONGEST_BASE64:
+def _decoded(text: str, start: int, end: int) -> bytes:
+    """The bytes of base64 in a text. Of a long one no more copies are kept than are needed."""
+    if end - start > _LONGEST_BASE64:
         raise NotPlain
     try:  # in bytes, line ends are taken out several times as fast as in a text
-        return base64.b64decode(text.encode("ascii").replace(b"\n", b""), validate=True)
+        content = text[start:end].encode("ascii")
+        content = content.replace(b"\n", b"")
+        return base64.b64decode(content, validate=True)
     except ValueError:
         raise NotPlain from None
 
