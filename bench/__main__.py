@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 
-from bench import figures
+from bench import figures, object_figures
 
 
 def main() -> int:
@@ -22,6 +22,9 @@ def main() -> int:
         *figures.listing_with_module(hosts=32, vms=100, stopped=100, latency=0.01, rounds=2),
         *figures.listing_with_module_without_latency(hosts=32, vms=100, stopped=100, rounds=5),
         *figures.copying(size=20 << 30, data=256 << 20, rounds=5),
+        *object_figures.transferring(size=512 << 20, rounds=3),
+        *object_figures.sparse_transferring(size=20 << 30, data=256 << 20, rounds=3),
+        *object_figures.memory(size=2 << 30, count=50_000),
         *figures.starting(rounds=15),
         *figures.hook(rounds=15),
     ]

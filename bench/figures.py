@@ -81,7 +81,7 @@ def decoding(vms: int, rounds: int) -> list[Figure]:
     return [
         Figure(
             f"{what}: `xmlrpc.client.loads` / ours",
-            _shown(seconds, "stdlib", "ours"),
+            shown(seconds, "stdlib", "ours"),
             ratio(seconds, "stdlib", "ours"),
             "x",
             2.3,
@@ -90,7 +90,7 @@ def decoding(vms: int, rounds: int) -> list[Figure]:
         ),
         Figure(
             f"{what}: ours / bare `lxml.etree.fromstring`",
-            _shown(seconds, "ours", "bare"),
+            shown(seconds, "ours", "bare"),
             ratio(seconds, "ours", "bare"),
             "x",
         ),
@@ -105,7 +105,7 @@ def listing_without_latency(hosts: int, vms: int, rounds: int) -> list[Figure]:
     return [
         Figure(
             f"{what}: ours / floor",
-            _shown(seconds, "ours", "floor"),
+            shown(seconds, "ours", "floor"),
             ratio(seconds, "ours", "floor"),
             "x",
             2.5,
@@ -113,7 +113,7 @@ def listing_without_latency(hosts: int, vms: int, rounds: int) -> list[Figure]:
         ),
         Figure(
             f"{what}: naive `XMLRPCConnection` / ours",
-            _shown(seconds, "naive", "ours"),
+            shown(seconds, "naive", "ours"),
             ratio(seconds, "naive", "ours"),
             "x",
             2.0,
@@ -130,7 +130,7 @@ def listing_with_latency(hosts: int, vms: int, latency: float, rounds: int) -> l
     return [
         Figure(
             f"the same with {latency * 1000:.0f} ms of latency: naive / ours",
-            _shown(seconds, "naive", "ours"),
+            shown(seconds, "naive", "ours"),
             ratio(seconds, "naive", "ours"),
             "x",
             6.0,
@@ -172,7 +172,7 @@ def listing_with_module(
     return [
         Figure(
             f"{what}, {delay}: without the host module / with it",
-            _shown(seconds, "without", "with"),
+            shown(seconds, "without", "with"),
             ratio(seconds, "without", "with"),
             "x",
             2.0,
@@ -211,7 +211,7 @@ def listing_with_module_without_latency(
         Figure(
             f"list_nodes with the host module, {hosts} hosts x ({vms} running + {stopped} stopped "
             f"VMs): ours / the same bytes parsed by lxml and `ast.parse`",
-            _shown(seconds, "ours", "floor"),
+            shown(seconds, "ours", "floor"),
             ratio(seconds, "ours", "floor"),
             "x",
             2.0,
@@ -256,14 +256,14 @@ def copying(size: int, data: int, rounds: int) -> list[Figure]:
     return [
         Figure(
             f"{what} / of a file of {data >> 20} MiB",
-            _shown(seconds, "sparse", "dense"),
+            shown(seconds, "sparse", "dense"),
             ratio(seconds, "sparse", "dense"),
             "x",
             1.5,
         ),
         Figure(
             f"{what} / `cp --sparse=always` and `sync`",
-            _shown(seconds, "sparse", "cp"),
+            shown(seconds, "sparse", "cp"),
             ratio(seconds, "sparse", "cp"),
             "x",
         ),
@@ -290,14 +290,14 @@ def starting(rounds: int) -> list[Figure]:
     return [
         Figure(
             "start-up: `import libcloud_ovm3` over `import libcloud`",
-            _shown(seconds, "ours", "libcloud"),
+            shown(seconds, "ours", "libcloud"),
             more * 1000,
             " ms",
             60,
         ),
         Figure(
             "start-up: `get_driver('ovm3')` over libcloud's own `get_driver('dummy')`",
-            _shown(seconds, "driver", "dummy"),
+            shown(seconds, "driver", "dummy"),
             driver * 1000,
             " ms",
             40,
@@ -341,7 +341,8 @@ def _start(program: str, *options: str) -> str:
     return done.stdout
 
 
-def _shown(seconds: Timed, one: str, other: str) -> str:
+def shown(seconds: Timed, one: str, other: str) -> str:
+    """Both medians, as a row has them."""
     return f"{median(seconds, one) * 1000:.0f} / {median(seconds, other) * 1000:.0f} ms"
 
 

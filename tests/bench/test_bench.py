@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import figures, listing
+from bench import figures, listing, object_figures, object_server, objects
 from bench.answers import encoded, list_vms
 from bench.measuring import median, ratio, take_turns
 from bench.server import serving
@@ -73,6 +73,23 @@ def test_copies_are_complete_and_sparse() -> None:
     data, cp = figures.copying(size=1 << 30, data=1 << 20, rounds=1)
     assert (data.target, data.at_least, cp.target) == (1.5, False, None)
     assert min(data.value, cp.value) > 0
+
+
+@pytest.mark.long
+def test_objects_are_transferred_and_listed() -> None:
+    """Also that the objects that are added for a listing are like those of uploads."""
+    up, *_, down = object_figures.transferring(size=8 << 20, rounds=1)
+    assert (up.target, up.at_least) == (0.7, True)
+    sparse = object_figures.sparse_transferring(size=1 << 30, data=1 << 20, rounds=1)
+    large, back, listed, first = object_figures.memory(size=8 << 20, count=20)
+    assert min(one.value for one in (up, down, *sparse, large, back, listed, first)) > 0
+    with object_server.storing() as store:
+        driver = objects.driver_of(store)
+        box = driver.create_container("bench")
+        objects.add_objects(store, 3)
+        found = driver.list_container_objects(box)
+        assert [one.meta_data for one in found] == [{"a": "b"}] * 3
+        assert len({one.hash for one in found}) == 1
 
 
 @pytest.mark.long
