@@ -13,6 +13,7 @@ import yaml
 from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.errors import InvalidArgument
 from libcloud_ovm3.salt.arguments import typed
+from tests.operations.sharing import export
 from tests.salt.test_functions import methods
 from tests.support import driver_for, quietly, simulate
 
@@ -107,6 +108,19 @@ def test_the_key_pairs_of_the_page(tmp_path: Path) -> None:
     assert "PRIVATE KEY" in made.private_key
     assert [one.name for one in listed] == [imported.name, made.name]
     assert (shown.fingerprint, deleted) == (made.fingerprint, True)
+
+
+def test_the_repositories_of_the_page() -> None:
+    with simulate(hosts=2, vms=0, templates=0, version="3.3.3", host_module=True) as sim:
+        export(sim, "filer:/export/second").mkdir(parents=True)
+        driver = driver_for(sim)
+        second = driver.list_locations()[1].id
+        for line in blocks_of("Repositories")[0].splitlines():
+            program, _, name, provider, *words = line.replace("ovm-2", second).split()
+            assert (program, provider) == ("salt-cloud", "lab")
+            function = getattr(driver, name)
+            found = quietly(function, **typed(function, dict(word.split("=", 1) for word in words)))
+    assert {one.name for one in found} == {"MyRepo", "Second"}
 
 
 def test_the_networks_of_the_page() -> None:
