@@ -325,8 +325,11 @@ class Model:
             )
         for one in actions:
             if one.is_done and one.target.verb == "attach":
-                gone = one.target.path not in now.contents
-                assert not gone, f"{one.target.path} is attached, and gone"
+                path = one.target.path
+                # A request of the other client without a response may set it aside at any time
+                # later: that client's error has said so, and it is there, and listed.
+                is_said = path in now.aside and self.is_named(path)
+                assert path in now.contents or is_said, f"{path} is attached, and gone"
 
     def _check_paused(self, now: Seen) -> None:
         marked = {name.split(".")[1] for name in now.marks if name.startswith("paused.")}
