@@ -70,9 +70,12 @@ IN_SOAK = {
 STEPS = (
     "test_attach.py",
     "test_cards_out.py",
+    "test_containers.py",
     "test_create_from_template.py",
     "test_disks_at_once.py",
     "test_fault_after.py",
+    "test_import_file.py",
+    "test_import_url.py",
     "test_key_again.py",
     "test_label_bridges.py",
     "test_landing_late.py",
@@ -88,6 +91,7 @@ STEPS = (
     "test_nic_bridges.py",
     "test_nic_sequences.py",
     "test_nics.py",
+    "test_own_files.py",
     "test_release_bridges.py",
     "test_repositories.py",
     "test_revert.py",
@@ -97,6 +101,7 @@ STEPS = (
     "test_seeds.py",
     "test_snapshots.py",
     "test_source_changes.py",
+    "test_transfers.py",
     "test_two_clients.py",
     "test_vlan_bridges.py",
     "test_volumes.py",
@@ -114,8 +119,10 @@ EACH = (
 )
 # The same for commands, and for what is read by both ways: half of these, whatever their input.
 HALF = (
+    "test_addresses.py",
     "test_calls_of_forms.py",
     "test_doctor_trouble.py",
+    "test_file.py",
     "test_image.py",
     "test_metadata.py",
     "test_output.py",
@@ -149,7 +156,7 @@ def mark_tables(items: list[pytest.Item]) -> None:
         left_out = left_out or (
             name.startswith("test_more_") and len(inputs[function]) > MANY and lot % 8
         )
-        is_step = same[0].path.parent.name == "operations" and name in STEPS
+        is_step = same[0].path.parent.name in ("operations", "storage") and name in STEPS
         left_out = left_out or (is_step and lot % 4)
         left_out = left_out or (name in EACH and given and lot % 2)
         left_out = left_out or (name in HALF and lot % 2)

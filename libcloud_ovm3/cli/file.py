@@ -78,7 +78,10 @@ def file() -> None:
 @storage_options
 @click.argument("place", metavar="[CONTAINER[/PREFIX]]", required=False)
 def ls(place: str | None, uploads: bool, form: str, **options: Any) -> None:
-    """List the objects whose names begin with PREFIX; or without a container, the containers."""
+    """List containers, or the objects of one.
+
+    With PREFIX, only the objects whose names begin with it.
+    """
     with reported(is_read=True):
         if place is None and uploads:
             raise InvalidArgument("--uploads: expected CONTAINER")

@@ -61,7 +61,7 @@ def import_image(
     resume: bool,
     **options: Any,
 ) -> None:
-    """Make a template or an ISO of a file or a URL, and print its id.
+    """Make a template or ISO of a file or URL; print its id.
 
     A FILE of this machine may be a raw disk, VHD, VHDX, qcow2, VMDK or VDI, also compressed with
     gzip, bzip2 or xz, or an ISO: its content says what it is. What is not raw is converted here by
@@ -91,7 +91,7 @@ def import_image(
 @driver_options
 @click.argument("image", metavar="ID")
 def finish_import(image: str, size: int | None, **options: Any) -> None:
-    """Finish an import that was interrupted, and print the id of the image.
+    """Finish an interrupted import; print the image's id.
 
     ID is that of an image that `ovm3 image list` shows as pending. Nothing is fetched again: if the
     file is not complete yet, the command says so.

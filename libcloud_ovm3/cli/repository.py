@@ -26,7 +26,7 @@ from libcloud_ovm3.report.figures import percent_text
 
 @click.group(cls=NounGroup, epilog=examples("ovm3 repository list"))
 def repository() -> None:
-    """List, show, make, attach, detach, rename and delete repositories.
+    """List, make, attach, change and delete repositories.
 
     A repository is an NFS export, or a LUN, that holds VMs, virtual disks, templates and ISOs.
     """

@@ -95,7 +95,7 @@ def copy_volume(share: str, path: str, name: str, repository: str | None, **opti
 @click.argument("path", metavar="FILE")
 @click.argument("name")
 def copy_image(share: str, path: str, name: str, repository: str | None, **options: Any) -> None:
-    """Make a template of a raw disk image there, or an ISO of a file .iso.
+    """Make an image of a raw disk or of a file .iso there.
 
     Needs the host module.
     """

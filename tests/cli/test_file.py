@@ -169,7 +169,14 @@ def test_the_commands_of_the_page(
 
 
 @pytest.mark.tables
-def test_how_far_it_is_is_shown_and_what_ctrl_c_leaves(sim: Simulator, tmp_path: Path) -> None:
+def test_how_far_it_is_is_shown_and_what_ctrl_c_leaves(tmp_path: Path) -> None:
+    """In real time, as the line is displayed after a second of it."""
+    with Simulator(hosts=1, vms=0, host_module=True) as sim:
+        storage_for(sim).create_container("box")
+        _interrupted_and_whole(sim, tmp_path)
+
+
+def _interrupted_and_whole(sim: Simulator, tmp_path: Path) -> None:
     (tmp_path / "big").write_bytes(os.urandom(2 * BLOCK_BYTES))
     line = ("file", "cp", str(tmp_path / "big"), "box/shown", *options(sim))
     half = "uploading box/shown: 50%"
