@@ -40,6 +40,6 @@ def _meet(host: HostView) -> bool:
 
     with ThreadPoolExecutor(2) as pool:
         try:
-            return all(pool.map(meet, range(2)))
+            return all(list(pool.map(meet, range(2))))  # both, or the other would be left waiting
         except Ovm3Error:  # then one after the other, which says what is wrong
             return False
