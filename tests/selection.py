@@ -47,7 +47,7 @@ TABLES = (
     "test_volume_failures.py",
     "test_watch_dhcp.py",
 )
-ROWS = 32  # of the failure tables, one row of so many
+ROWS = 48  # of the failure tables, one row of so many
 # The longest tables: of the inputs that make test leaves out, every second one is in make soak.
 LONGEST = (
     "test_create_whole_failures.py",
@@ -117,20 +117,33 @@ EACH = (
     "test_disks.py",
     "test_domains.py",
 )
-# The same for commands, and for what is read by both ways: half of these, whatever their input.
+# The same for commands, methods, and what is read by both ways: half of these, whatever is given.
 HALF = (
     "test_addresses.py",
+    "test_blocks.py",
     "test_calls_of_forms.py",
+    "test_disk_methods.py",
     "test_doctor_trouble.py",
     "test_file.py",
+    "test_hostile_names.py",
+    "test_hosts_in_trouble.py",
     "test_image.py",
+    "test_images.py",
+    "test_key_pairs.py",
+    "test_lost_disks.py",
     "test_metadata.py",
+    "test_networks.py",
+    "test_nodes.py",
     "test_output.py",
+    "test_placement_networks.py",
+    "test_promises.py",
+    "test_races.py",
     "test_snapshot.py",
     "test_terminal.py",
     "test_vm.py",
     "test_vm_create.py",
     "test_volume.py",
+    "test_volumes.py",
     "test_with_module.py",
 )
 MANY = 16  # inputs of one test, of which an eighth is taken in tests/faults/test_more_*
