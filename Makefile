@@ -57,6 +57,7 @@ ci-computing:
 	@$(MAKE) test-tables
 	@$(MAKE) newest
 	@$(MAKE) test-long
+	@$(MAKE) test-py2
 
 ci-waiting:
 	@$(MAKE) test-host
@@ -65,7 +66,6 @@ ci-waiting:
 	@$(MAKE) test-ansible
 	@$(MAKE) test-clients
 	@$(MAKE) test-report
-	@$(MAKE) test-py2
 	@$(MAKE) dist
 	@$(MAKE) docs
 	@$(MAKE) lowest

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from libcloud_ovm3.errors import OutcomeUnknown, PreconditionFailed
+from libcloud_ovm3.errors import HostUnreachable, OutcomeUnknown, PreconditionFailed
 from libcloud_ovm3.installer import Result
 from tests.installer.ssh.cutting import CutSsh, Mode, worth_cutting
 from tests.installer.ssh.place import Place
@@ -30,9 +31,21 @@ def cut(place: Place, operation: Callable[..., object], at: int | None, mode: Mo
             # Where the last answer is there before the line is cut, nothing is missed.
             with contextlib.suppress(OutcomeUnknown):
                 operation(ssh)
-    place.older_answers()
-    assert place.agent.call("list_vms"), "the agent goes on"
+    reached(place.older_answers)
+    assert reached(lambda: place.agent.call("list_vms")), "the agent goes on"
     return ssh
+
+
+def reached(ask: Callable[[], Any]) -> Any:
+    """What it answers. The shell of the lost connection may restart the agent at this moment."""
+    end = time.monotonic() + 20
+    while True:
+        try:
+            return ask()
+        except (HostUnreachable, OutcomeUnknown):
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.1)
 
 
 def patiently(operation: Callable[[], Result]) -> Result:
