@@ -183,7 +183,7 @@ def inventory(sim: Simulator) -> set[str]:
 
 def test_calls_that_meet() -> None:
     token = new()
-    # In real time: simulated time jumps to the end of the first call while the second is on its way.
+    # In real time: simulated time jumps to the end of the first call while the second is under way.
     with Simulator(hosts=1, host_module=True) as sim, ThreadPoolExecutor(2) as pool:
         met = list(pool.map(lambda _: module_of(sim).meet(token, 5), range(2)))
     assert met == [True, True]
