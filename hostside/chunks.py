@@ -13,6 +13,10 @@ _ZEROS = '\0'.encode('ascii') * BLOCK
 
 def encode(data):
     """The chunk of these bytes, which are at most ``CHUNK_BYTES``."""
+    rest = data[len(data) - len(data) % BLOCK:]
+    if data.find(_ZEROS) < 0 and (rest == _NONE or rest != _ZEROS[:len(rest)]):  # most are such
+        bits = [1] * -(-len(data) // BLOCK)
+        return _NONE.join([struct.pack('>I', len(data)), _bitmap(bits), data])
     bits, blocks = [], []
     for start in range(0, len(data), BLOCK):
         block = data[start:start + BLOCK]
@@ -21,7 +25,7 @@ def encode(data):
         else:
             bits.append(1)
             blocks.append(block)
-    return struct.pack('>I', len(data)) + _bitmap(bits) + _NONE.join(blocks)
+    return _NONE.join([struct.pack('>I', len(data)), _bitmap(bits)] + blocks)
 
 
 def decode(chunk):

@@ -14,8 +14,8 @@ import hashlib
 import os
 import uuid
 from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Collection, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -91,21 +91,23 @@ def read_pieces(found: StoredObject, start: int, end: int) -> Iterator[Piece]:
     is_long = end - start > _FEW_BLOCKS * BLOCK_BYTES
     at_once = calls_at_once(host) if is_long else 1
     position = next_data = start
-    under_way: deque[tuple[int, Future[ObjectRange] | ObjectRange]] = deque()
+    under_way: deque[tuple[int, Future[ObjectRange]]] = deque()
     pool = ThreadPoolExecutor(at_once) if at_once > 1 else None
     try:
         while position < end:
-            while len(under_way) < at_once and next_data < end:
+            next_data = _next_data(under_way, next_data)
+            while next_data < end and _has_room(under_way, at_once):
                 length = min(BLOCK_BYTES, end - next_data)
-                arguments = (found, next_data, length)
-                result = pool.submit(_read, *arguments) if pool else _read(*arguments)
-                under_way.append((next_data, result))
-                next_data += length
+                under_way.append((next_data, _ask(pool, found, next_data, length)))
+                next_data = _next_data(under_way, next_data + length)
             if not under_way:  # nothing but a hole up to the end
                 yield Piece(position, end - position, None)
                 return
+            if not under_way[0][1].done():  # a hole may arrive first, and says where it ends
+                wait([one for _, one in under_way if not one.done()], return_when=FIRST_COMPLETED)
+                continue
             offset, pending = under_way.popleft()
-            read = pending.result() if isinstance(pending, Future) else pending
+            read = pending.result()
             if offset > position:
                 yield Piece(position, offset - position, None)
             wanted = min(BLOCK_BYTES, end - offset)
@@ -113,10 +115,37 @@ def read_pieces(found: StoredObject, start: int, end: int) -> Iterator[Piece]:
                 raise _changed(found)
             yield Piece(offset, wanted, read.data if any_data(read.data) else None)
             position = offset + wanted
-            next_data = max(next_data, min(read.next_offset, end))
+            next_data = max(next_data, read.next_offset)
     finally:
         if pool is not None:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _ask(
+    pool: ThreadPoolExecutor | None, found: StoredObject, offset: int, length: int
+) -> Future[ObjectRange]:
+    if pool is not None:
+        return pool.submit(_read, found, offset, length)
+    answered: Future[ObjectRange] = Future()
+    answered.set_result(_read(found, offset, length))
+    return answered
+
+
+def _next_data(under_way: Iterable[tuple[int, Future[ObjectRange]]], known: int) -> int:
+    """Where the next data may begin: at or after what is known, as far as responses tell."""
+    return max([known, *(one.result().next_offset for _, one in under_way if _is_read(one))])
+
+
+def _has_room(under_way: Collection[tuple[int, Future[ObjectRange]]], at_once: int) -> bool:
+    """Whether another range may be asked for: zeros that have arrived hold up nothing, but a file
+    system that knows no holes may have many of them.
+    """
+    held = [one for _, one in under_way if not (_is_read(one) and not any_data(one.result().data))]
+    return len(held) < at_once and len(under_way) < 2 * at_once
+
+
+def _is_read(one: Future[ObjectRange]) -> bool:
+    return one.done() and one.exception() is None
 
 
 def _read(found: StoredObject, offset: int, length: int) -> ObjectRange:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import threading
 from types import SimpleNamespace
 from typing import Any
 
@@ -90,6 +91,26 @@ def test_what_is_nothing_but_zeros_is_not_read() -> None:
         patch.setattr(parallel_calls, "_known", {"host": 2})
         assert len(list(fetch_file.read_pieces(stored(host, 10_002), 0, 10_002))) < 6
     assert len(host.read) <= 4
+
+
+def test_data_behind_a_hole_is_asked_for_while_data_is_under_way() -> None:
+    """Data is told to be behind a hole by the response of the hole, which comes first."""
+    host: Any = Host((b"x" * BLOCK + bytes(10 * BLOCK)) * 4, True)
+    both, read = threading.Barrier(2, timeout=30), host.read_object
+
+    def read_object(*arguments: Any) -> ObjectRange:
+        answer: ObjectRange = read(*arguments)
+        if any(answer.data):
+            both.wait()  # data is never under way alone
+        return answer
+
+    host.read_object = read_object
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fetch_file, "BLOCK_BYTES", BLOCK)
+        patch.setattr(parallel_calls, "_known", {"host": 2})
+        size = len(host.content)
+        found = list(fetch_file.read_pieces(stored(host, size), 0, size))
+    assert b"".join(one.data or bytes(one.length) for one in found) == host.content
 
 
 def test_an_object_that_has_become_shorter() -> None:
