@@ -249,6 +249,12 @@ class Simulator(Controls):
         """How many TCP connections were accepted."""
         return self._backend.connections
 
+    @property
+    def open_connections(self) -> int:
+        """How many of them have not ended: also those of clients that are gone, up to the end of
+        the call that they have sent."""
+        return self._backend.open_connections
+
     def respond(
         self,
         address: str,

@@ -26,7 +26,7 @@ from libcloud_ovm3.errors import Ovm3Error
 from libcloud_ovm3.simulator import Simulator
 from libcloud_ovm3.simulator.server.faults import Rule
 from tests.storage.stores import get, put, storage_for, upload_file
-from tests.support import pins_of, simulate
+from tests.support import eventually, pins_of, simulate
 
 OLD = b"the old content"
 MOMENTS = 50
@@ -149,23 +149,16 @@ def test_clients_are_killed_at_random_moments(source: Path, is_overwrite: bool) 
         left = 0
         for _ in range(MOMENTS):
             prepare(driver, "x", is_overwrite=is_overwrite)
+            idle = sim.open_connections  # of this process
             client = context.Process(target=upload_file, args=arguments)
             client.start()
             client.join(chance.uniform(0, longest))
             client.kill()
             client.join()
-            wait_for_quiet(sim)
+            eventually(lambda: sim.open_connections <= idle)  # noqa: B023 - asked at once
             before = OLD if is_overwrite else None
             left += check(driver, sim.repository_path, "x", before, source)
         assert left, "no client was killed while it uploaded"
-
-
-def wait_for_quiet(sim: Simulator) -> None:
-    """Until the host has carried out what had arrived: as many calls as before, twice."""
-    seen = -1
-    while seen != len(sim.calls):
-        seen = len(sim.calls)
-        time.sleep(0.3)
 
 
 @pytest.mark.soak

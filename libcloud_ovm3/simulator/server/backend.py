@@ -24,13 +24,15 @@ class Backend:
     :ivar calls: Every authenticated call, in the order of arrival.
     :ivar refused: Every request that was answered with status 403.
     :ivar connections: How many TCP connections were accepted.
+    :ivar open_connections: How many of them have not ended: a call of a client that is gone ends
+        its connection when it is carried out.
     :ivar rules: The injected faults.
     """
 
     def __init__(self, recorded: list[BundleHost] | None) -> None:
         self.calls: list[Call] = []
         self.refused: list[RefusedRequest] = []
-        self.connections = 0
+        self.connections = self.open_connections = 0
         self.rules = Rules()
         self._recorded = recorded
         self._lock = threading.Lock()
@@ -40,6 +42,12 @@ class Backend:
         """Count an accepted TCP connection."""
         with self._lock:
             self.connections += 1
+            self.open_connections += 1
+
+    def count_end(self) -> None:
+        """Count a connection that has ended."""
+        with self._lock:
+            self.open_connections -= 1
 
     def accepts_passwords(self, host: SimulatedHost) -> bool:
         """Whether the host accepts user and password at all (open question 1)."""

@@ -76,6 +76,7 @@ class AgentServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
         """
         with self._guard:
             self._connections.discard(request)
+        self.backend.count_end()
         if isinstance(request, ssl.SSLSocket):
             with contextlib.suppress(
                 OSError, ValueError
