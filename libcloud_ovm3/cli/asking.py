@@ -46,16 +46,15 @@ def has_terminal() -> bool:
     return sys.stdin is not None and sys.stdin.isatty()
 
 
-def require_answer(is_agreed: bool) -> None:
+def require_answer(is_agreed: bool, what: str = "this deletes data") -> None:
     """Check that what deletes data was agreed to, or that somebody can be asked.
 
     :param is_agreed: the option --yes.
+    :param what: what it would do.
     :raises InvalidArgument: Neither.
     """
     if not is_agreed and not has_terminal():
-        raise InvalidArgument(
-            f"this deletes data, and without a terminal nobody can be asked: {_WITHOUT}"
-        )
+        raise InvalidArgument(f"{what}, and without a terminal nobody can be asked: {_WITHOUT}")
 
 
 def require_agreed(

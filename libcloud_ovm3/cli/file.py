@@ -128,9 +128,14 @@ def cp(source: str, target: str, resume: bool, yes: bool, **options: Any) -> Non
     """
     with reported(is_read=not _is_local(source)):
         if _is_local(source) == _is_local(target):
+            both = (
+                "both are local: a container has a slash behind its name, as in MyRepo/"
+                if _is_local(source)
+                else "neither is local: a local path with a slash in it begins with / or ./"
+            )
             raise InvalidArgument(
                 f"SOURCE {source!r}, TARGET {target!r}: expected one CONTAINER/OBJECT and one "
-                f"local file (whose path begins with / or ./, if there is a slash in it)"
+                f"local file; {both}"
             )
         if resume and _STREAM in (source, target):
             raise InvalidArgument("--resume: a stream (-) cannot be resumed")
@@ -190,9 +195,12 @@ def _upload(driver: OVM3StorageDriver, source: str, target: str, resume: bool, y
             raise InvalidArgument(f"TARGET {target!r}: expected a name for what the stream brings")
         name += Path(source).name
     if not Path(source).is_file() and source != _STREAM:
-        raise InvalidArgument(f"SOURCE {source!r}: expected a local file that is there")
+        hint = ": files are copied one at a time" if Path(source).is_dir() else ""
+        raise InvalidArgument(f"SOURCE {source!r}: expected a local file that is there{hint}")
     _require_replaceable(driver, container, name, yes)
-    left = f"it can be resumed (`ovm3 file ls --uploads {container.name}`)"
+    left = f"`ovm3 file ls --uploads {container.name}` shows what is left of it"
+    if source != _STREAM:
+        left = f"--resume goes on with it ({left})"
     with _copying(f"uploading {container.name}/{name}", lambda: left, KeyboardInterrupt):
         if source == _STREAM:
             stream = _binary(sys.stdin)
@@ -219,8 +227,8 @@ def _download(driver: OVM3StorageDriver, source: str, target: str, resume: bool,
         if path.is_dir() or not path.parent.is_dir():
             raise InvalidArgument(f"TARGET {target!r}: expected the path of a file")
     if os.path.lexists(path) and not yes:
-        require_answer(yes)
         plan = [f"{path} will be replaced by {_described(found)}"]
+        require_answer(yes, plan[0])
         require_agreed(plan, lambda: plan, "Replace it?")
     with _copying(
         f"downloading {_label(found)}", lambda: _kept(path), KeyboardInterrupt, Ovm3Error
@@ -276,9 +284,10 @@ def _require_replaceable(
         found = driver.get_object(container.name, name)
     except ObjectNotFound:
         return
-    require_answer(yes)
+    plan = f"{_described(found)} will be replaced"
+    require_answer(yes, plan)
     require_agreed(
-        [f"{_described(found)} will be replaced"],
+        [plan],
         lambda: [f"{_described(driver.get_object(container.name, name))} will be replaced"],
         "Replace it?",
     )
@@ -294,7 +303,10 @@ def _find_object(driver: OVM3StorageDriver, text: str) -> Object:
     try:
         return driver.get_object(container.name, name)
     except ObjectNotFound as error:
-        raise ObjectNotFound(f"{error}; `ovm3 file ls {container.name}` lists all") from None
+        hint = f"`ovm3 file ls {container.name}` lists all"
+        if name.endswith(("/", "*")):
+            hint = f"each object is named by itself; {hint}"
+        raise ObjectNotFound(f"{error}; {hint}") from None
 
 
 def _label(one: Object) -> str:

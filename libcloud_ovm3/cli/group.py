@@ -17,6 +17,12 @@ from libcloud_ovm3.cli.output import tell, tell_text
 from libcloud_ovm3.cli.progress import Watch, watched
 
 _QUIET = "libcloud_ovm3.quiet"
+# What shows what a function has left, by a part of the function's name.
+_SHOWN_BY = (
+    ("_upload", "`ovm3 file ls CONTAINER --uploads` (--resume goes on with that of a file)"),
+    ("repository", "`ovm3 repository list`"),
+    ("import_", "`ovm3 image list`"),
+)
 _COMPLETES = "`ovm3 host check HOST` shows the state; running the same command again completes it"
 
 
@@ -99,9 +105,12 @@ def _tell_sent(watch: Watch) -> None:
         tell(f"  {line}")
     if any("SSH" in line for line in sent):
         tell(_COMPLETES)
-    else:
-        show_vm = f"ovm3 vm show {watch.vm}" if watch.vm else "ovm3 vm list"
-        tell(f"See what is there now before you repeat anything: `{show_vm}`, `ovm3 doctor`")
+        return
+    functions = {line.partition(" ")[0] for line in sent}
+    shown = [show for part, show in _SHOWN_BY if any(part in one for one in functions)]
+    if not shown:
+        shown = [f"`ovm3 vm show {watch.vm}`" if watch.vm else "`ovm3 vm list`", "`ovm3 doctor`"]
+    tell(f"See what is there now before you repeat anything: {', '.join(shown)}")
 
 
 def _tell_usage(error: click.UsageError) -> None:

@@ -65,7 +65,8 @@ def import_image(
 
     A FILE of this machine may be a raw disk, VHD, VHDX, qcow2, VMDK or VDI, also compressed with
     gzip, bzip2 or xz, or an ISO: its content says what it is. What is not raw is converted here by
-    qemu-img. It is sent as a raw disk, without its holes; that needs the host module.
+    qemu-img. It is sent as a raw disk, without its holes; that needs the host module. If it is
+    interrupted, --resume goes on with it.
 
     A URL is fetched by a host itself. A disk has to be raw there, and not compressed. The command
     blocks until the file is complete, which only its size tells. If it is interrupted, the host

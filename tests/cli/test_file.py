@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from libcloud_ovm3.agent.object_types import BLOCK_BYTES
-from libcloud_ovm3.cli import asking
+from libcloud_ovm3.cli import asking, file
 from libcloud_ovm3.simulator import Simulator
 from tests.cli.running import on, on_terminal, options
 from tests.storage.stores import get, put, storage_for
@@ -81,9 +81,14 @@ def test_what_is_there_is_replaced_only_if_somebody_agrees(
     Path("there").write_bytes(b"there")
     up, down = ("file", "cp", "new", "box/kept"), ("file", "cp", "box/kept", "there")
     away = ("file", "rm", "box/kept")
-    for arguments in (up, down, away):
+    for arguments, what in (
+        (up, "box/kept (3 bytes"),
+        (down, "there will be replaced by box/kept (3 bytes"),
+        (away, "this deletes data"),
+    ):
         done = on(sim, *arguments)
         assert (done.exit_code, done.stdout, "--yes" in done.stderr) == (2, "", True)
+        assert what in done.stderr
     monkeypatch.setattr(asking, "has_terminal", lambda: True)
     for arguments in (up, down, away):
         done = on(sim, *arguments, stdin="n\n")
@@ -106,13 +111,25 @@ def test_refusals(sim: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         done = on(sim, "file", *arguments)
         assert (done.exit_code, "seed-1" in done.stderr) == (1, True), done.stderr
         assert "ex_" not in done.stderr
-    for arguments in (
-        *(("cp", "f", "g"), ("cp", "box/f", "box/g"), ("cp", "-", "box/"), ("cp", "h", "box/h")),
-        *(("cp", "-", "box/f", "--resume"), ("ls", "--uploads"), ("rm", "box", "--yes")),
+    for arguments, hint in (
+        (("cp", "f", "box"), "a container has a slash behind its name"),
+        (("cp", "sub/f", "box/g"), "a local path with a slash in it begins with / or ./"),
+        (("cp", ".", "box/"), "files are copied one at a time"),
+        (("cp", "h", "box/h"), "a local file that is there"),
+        (("cp", "-", "box/"), "a name for what the stream brings"),
+        (("cp", "-", "box/f", "--resume"), "a stream"),
+        (("ls", "--uploads"), "CONTAINER"),
+        (("rm", "box", "--yes"), "CONTAINER/OBJECT"),
     ):
-        assert on(sim, "file", *arguments).exit_code == 2, arguments
-    done = on(sim, "file", "ls", "nowhere")
-    assert (done.exit_code, "containers: 'MyRepo', 'box'" in done.stderr) == (1, True)
+        done = on(sim, "file", *arguments)
+        assert (done.exit_code, hint in done.stderr) == (2, True), (arguments, done.stderr)
+    for arguments, hint in (
+        (("ls", "nowhere"), "containers: 'MyRepo', 'box'"),
+        (("cp", "box/x/", "."), "each object is named by itself"),
+        (("rm", "box/*", "--yes"), "each object is named by itself"),
+    ):
+        done = on(sim, "file", *arguments)
+        assert (done.exit_code, hint in done.stderr) == (1, True), (arguments, done.stderr)
 
 
 def test_copies_that_were_cut_off_go_on(
@@ -168,6 +185,29 @@ def test_the_commands_of_the_page(
     assert listed(sim, "MyRepo/backups/") == []
 
 
+def test_ctrl_c_says_how_to_go_on(
+    sim: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And where to look, for each kind of what was sent; not at the list of VMs."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    Path("big").write_bytes(os.urandom(2 * BLOCK_BYTES))
+    monkeypatch.setattr(file, "copied", interrupt)
+    for source, hint in (
+        ("big", "--resume goes on with it (`ovm3 file ls --uploads box` shows what is left of it)"),
+        ("-", "interrupted; `ovm3 file ls --uploads box` shows what is left of it"),
+    ):
+        done = on(sim, "file", "cp", source, "box/cut", stdin="x" * BLOCK_BYTES)
+        assert (done.exit_code, hint in done.stderr) == (130, True), done.stderr
+        assert "repeat anything: `ovm3 file ls CONTAINER --uploads` (--resume" in done.stderr
+        assert "vm list" not in done.stderr
+    uploads = [one["id"] for one in listed(sim, "box", "--uploads")]
+    assert on(sim, "file", "rm", "--uploads", *uploads, "--yes").exit_code == 0
+
+
 @pytest.mark.tables
 def test_how_far_it_is_is_shown_and_what_ctrl_c_leaves(tmp_path: Path) -> None:
     """In real time, as the line is displayed after a second of it."""
@@ -181,7 +221,7 @@ def _interrupted_and_whole(sim: Simulator, tmp_path: Path) -> None:
     line = ("file", "cp", str(tmp_path / "big"), "box/shown", *options(sim))
     half = "uploading box/shown: 50%"
     for keys, expected, left in (
-        (b"\x03", 130, "interrupted; it can be resumed (`ovm3 file ls --uploads box`)"),
+        (b"\x03", 130, "interrupted; --resume goes on with it (`ovm3 file ls --uploads box` shows"),
         (b"", 0, half),
     ):
         sim.misbehave("slow", "libcloud_write_upload", nth=2, seconds=3)
