@@ -71,7 +71,11 @@ _TERMS = (
         r"ex_(at|de)tach_repository\(('[^']*'|\"[^\"]*\")\)",
         r"`ovm3 repository \1tach \2`",
     ),
-    (r"ex_(attach|create|delete|detach)_repository", r"`ovm3 repository \1`"),
+    (
+        r"ex_rename_repository\(('[^']*'), ('[^']*'|\"[^\"]*\")\)",
+        r"`ovm3 repository rename \1 \2`",
+    ),
+    (r"ex_(attach|create|delete|detach|rename)_repository", r"`ovm3 repository \1`"),
     (r"ex_erase=True, ex_confirm='([^']*)'", r"--erase --confirm \1"),
     (r"ex_erase(?:=True)?", "--erase"),
     (r"ex_confirm", "--confirm"),

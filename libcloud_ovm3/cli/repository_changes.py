@@ -128,8 +128,9 @@ def delete_repository(repository: str, erase: bool, confirm: str | None, **optio
     """
     with reported():
         make_driver(**options).ex_delete_repository(repository, ex_erase=erase, ex_confirm=confirm)
-        what = "erased" if erase else "deleted from the hosts; its content was left on its share"
-        show(f"{repository} was {what}")
+        left = "deleted from the hosts; its content was left on its share"
+        again = "`ovm3 repository attach SERVER:/PATH` attaches it again"
+        show(f"{repository} was {'erased' if erase else f'{left} ({again})'}")
 
 
 def _show_changes(repository: OVM3Repository) -> None:

@@ -41,22 +41,26 @@ def domains_in(domains: Iterable[Domain], places: Iterable[str]) -> list[str]:
 def users_on(
     snapshot: EstateSnapshot, repository: Repository, host: HostView, held: HostHolders
 ) -> Iterator[str]:
-    """Why a repository is in use on a host, or may be.
+    """Why a repository is in use on a host, or may be. A VM is named once, with all that it uses.
 
     :param held: what the host module says of files that are held open.
     """
     places = places_of(repository)
     if host.domains_error:
         yield f"what runs on {host.label} is unknown: {host.domains_error}"
-    yield from (f"{who} ({host.label})" for who in domains_in(host.domains, places))
+    named = set()
     for vm in snapshot.vms.values():
         is_defined = any(one.repository_id == repository.id for one in vm.definitions)
         if is_defined and any(one.host.id == host.id for one in vm.live):
+            named.add(vm.id)
             yield f"VM {vm.label}, whose vm.cfg is in it, is live on {host.label}"
+    others = [one for one in host.domains if one.uuid not in named]
+    yield from (f"{who} ({host.label})" for who in domains_in(others, places))
     if held.error is not None:
         yield f"which files are held open on {host.label} is unknown: {held.error}"
+    disks = {path for domain in host.domains for path in domain.disks}
     for holder in held.holders:
-        if may_hold(holder, places):
+        if may_hold(holder, places) and holder.path not in disks:
             yield f"{holder.who} holds {holder.path or 'an unknown file'} open on {host.label}"
     yield from pool_uses(repository, host)
 

@@ -65,7 +65,11 @@ def create_repository(
     with waiting(f"creating repository {name!r} at {share}"):
         if there is not None:
             if there.name != name:
-                raise PreconditionFailed(_occupied(share, there.label))
+                raise PreconditionFailed(
+                    f"no repository was made: at {share} is {there.label}, which hosts have "
+                    f"already; ex_rename_repository({there.record.id!r}, {name!r}) gives it this "
+                    f"name"
+                )
             own = {host.address for host in there.hosts()}
             lacking = [host for host in chosen if host.address not in own]
             require_owner(lacking, there.owner, there.label)

@@ -142,9 +142,11 @@ def known_called(
             f"{'; '.join(reasons)}"
         )
     names = ", ".join(f"{one.record.id} ({one.name})" for one in known)
+    hint = "One that no host knows is named by its export, server:/path"
+    if is_share(text):
+        hint = f"One that no host knows is attached first: ex_attach_repository({text!r})"
     raise PreconditionFailed(
-        f"there is no repository {text!r}; there are: {names or 'none'}. One that no host knows is "
-        f"named by its export, server:/path"
+        f"there is no repository {text!r}; there are: {names or 'none'}. {hint}"
     )
 
 

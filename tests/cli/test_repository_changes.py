@@ -7,7 +7,7 @@ import json
 from libcloud_ovm3.simulator import Simulator
 from tests.cli.running import on
 from tests.operations.failures import WRITES
-from tests.operations.sharing import NEW, OLD, OLD_ID, make_old, make_sim
+from tests.operations.sharing import NEW, OLD, OLD_ID, SECOND, make_old, make_sim
 from tests.support import calls_of
 
 
@@ -39,17 +39,21 @@ def test_a_repository_from_its_making_to_its_end() -> None:
             "Other was erased"
         ]
         assert said(sim, "delete", "Second") == [
-            "Second was deleted from the hosts; its content was left on its share"
+            "Second was deleted from the hosts; its content was left on its share "
+            "(`ovm3 repository attach SERVER:/PATH` attaches it again)"
         ]
 
 
 def test_refusals_name_commands_and_options() -> None:
     with make_sim("plain", "3.3.3", True) as sim:
         make_old(sim)
+        there = sim.hosts[0].repository_db[SECOND]["Fs_location"]
         for words, reasons in (
             (("create", OLD, "New"), (OLD_ID, f"`ovm3 repository attach '{OLD}'` takes it over")),
             (("delete", "Second", "--erase"), ("--erase --confirm 0004fb",)),
+            (("create", there, "New"), (f"`ovm3 repository rename '{SECOND}' 'New'` gives it",)),
             (("attach", "Nobody"), ("there is no repository 'Nobody'",)),
+            (("delete", OLD), (f"is attached first: `ovm3 repository attach '{OLD}'`",)),
             (("create", "filer", "New"), ("expected an NFS export as server:/path",)),
         ):
             sim.calls.clear()

@@ -292,7 +292,10 @@ def mounted_second(host: Any) -> bool:
 def test_detaching_while_something_uses_it(sim: Simulator) -> None:
     driver = driver_for(sim)
     sim.add_vm("web", running_on=1)
-    unsent(sim, PreconditionFailed, "uses a file of it", "ex_detach_repository", "MyRepo", "ovm-2")
+    node = driver.ex_get_node_by_name("web")
+    why = f"VM 'web' \\({node.id}\\), whose vm.cfg is in it, is live on ovm-2"
+    text = unsent(sim, PreconditionFailed, why, "ex_detach_repository", "MyRepo", "ovm-2")
+    assert ";" not in text, "it is named once, with all that it has open"
     if not sim.hosts[0].code:  # the host module asks xend itself
         sim.misbehave("fault", "list_vms", host=0, times=None)
         unsent(sim, PreconditionFailed, "what runs on ovm-1", "ex_detach_repository", SECOND)
