@@ -157,6 +157,25 @@ def test_commands_for_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert {"debian-12", "boot-cd", "web-template"} <= names
 
 
+def test_commands_for_repositories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of the page on one estate, in order."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    with simulate(hosts=2, vms=0, host_module=True) as sim:
+        for name in ("export/second", "backup"):
+            (sim.root / "exports" / "filer" / name).mkdir(parents=True)
+        entry = {"hosts": [address_of(sim)], "pins": pins_of(sim)}
+        add_estate("lab", entry, sim.password, is_default=True)
+        copy = ""
+        page = BLOCK.findall(TEXTS["repositories.md"])
+        for line in "".join(text for kind, text in page if kind == "sh").splitlines():
+            output = run_here(line.replace("FILE", copy))
+            copy = output.strip() if "copy-to" in line else copy
+        assert not any((sim.root / "exports" / "filer" / "export" / "second").iterdir())
+        names = {one.name for one in driver_for(sim).list_images()}
+        assert {one.name for one in driver_for(sim).list_volumes()} == {"data", "data-again"}
+    assert "debian-12" in names
+
+
 @pytest.fixture
 def estate_of_three(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))

@@ -11,6 +11,7 @@ from libcloud_ovm3.cli.options import driver_options, make_driver, reported
 from libcloud_ovm3.cli.output import show
 from libcloud_ovm3.cli.repository_changes import on_option
 from libcloud_ovm3.cli.sections import NounGroup
+from libcloud_ovm3.compute.find import find_source
 
 _SHARE = click.argument("share", metavar="SERVER:/PATH")
 _REPOSITORY = click.option(
@@ -53,17 +54,19 @@ def unmount(share: str, locations: tuple[str, ...], **options: Any) -> None:
         show(f"{share} is not mounted on {', '.join(locations) or 'any host'}")
 
 
-@secondary.command("copy-to", epilog=examples("ovm3 secondary copy-to VOLUME-ID filer:/backup"))
+@secondary.command("copy-to", epilog=examples("ovm3 secondary copy-to data filer:/backup"))
 @driver_options
-@click.argument("source", metavar="ID")
+@click.argument("source", metavar="NAME|ID")
 @_SHARE
 def copy_to(source: str, share: str, **options: Any) -> None:
     """Copy a volume, a snapshot, a disk image or an ISO there.
 
-    Needs the host module. It prints the name of the copy.
+    Needs the host module. It prints the name of the copy, the FILE of the commands that copy it
+    back.
     """
     with reported():
-        show(make_driver(**options).ex_copy_to_secondary(source, share))
+        driver = make_driver(**options)
+        show(driver.ex_copy_to_secondary(find_source(driver, source), share))
 
 
 @secondary.command(
@@ -77,7 +80,7 @@ def copy_to(source: str, share: str, **options: Any) -> None:
 def copy_volume(share: str, path: str, name: str, repository: str | None, **options: Any) -> None:
     """Make a volume of a raw disk image there.
 
-    Needs the host module.
+    FILE is its path on the export, as `copy-to` has printed it. Needs the host module.
     """
     with reported():
         made = make_driver(**options).ex_copy_volume_from_secondary(
@@ -97,7 +100,7 @@ def copy_volume(share: str, path: str, name: str, repository: str | None, **opti
 def copy_image(share: str, path: str, name: str, repository: str | None, **options: Any) -> None:
     """Make an image of a raw disk or of a file .iso there.
 
-    Needs the host module.
+    FILE is its path on the export, as `copy-to` has printed it. Needs the host module.
     """
     with reported():
         made = make_driver(**options).ex_copy_image_from_secondary(

@@ -169,6 +169,32 @@ def find_image(driver: OVM3NodeDriver, text: str) -> NodeImage:
     return found[0]
 
 
+def find_source(driver: OVM3NodeDriver, text: str) -> str:
+    """Return the id of what can be copied, a volume, a snapshot or an image, by its id or its name.
+
+    :raises AmbiguousName: several have this name.
+    :raises VolumeNotFound: none has it.
+    """
+    if "/" in text:  # an id: whether there is such a thing the driver looks itself
+        return text
+    listed = estate.volumes.read_volumes(driver._estate, False)
+    found = [one.id for one in listed.volumes if one.name == text]
+    found += [one.id for one in listed.snapshots if one.name == text]
+    found += [
+        str(one.id)
+        for one in driver.list_images()
+        if one.name == text and one.extra["state"] == "available"
+    ]
+    if len(found) > 1:
+        raise AmbiguousName(f"{text!r} may be any of these: {', '.join(found)}; use one of the ids")
+    if not found:
+        raise VolumeNotFound(
+            f"no volume, snapshot or image {text!r}; `ovm3 volume list`, `ovm3 snapshot list` and "
+            f"`ovm3 image list` list all"
+        )
+    return found[0]
+
+
 def find_size(
     driver: OVM3NodeDriver,
     size_id: str | None = None,

@@ -117,8 +117,7 @@ def prepare(sim: Simulator, line: str) -> dict[str, str]:
         backup = sim.root / "exports" / "filer" / "backup"
         backup.mkdir(parents=True)
         (backup / "a.img").write_bytes(b"\0" * 4096)
-        volume = driver.create_volume(1, "spare")
-        return {"VOLUME-ID": str(volume.id)}
+        driver.create_volume(1, "data")
     if line.startswith("ovm3 repository "):
         prepare_repositories(sim)
     if line.startswith("ovm3 network control0"):  # else its status says that it is wrong

@@ -19,9 +19,19 @@ def said(sim: Simulator, *words: str) -> str:
 def test_there_and_back() -> None:
     with simulate(2, vms=0, templates=0, host_module=True) as sim:
         export(sim, SHARE).mkdir(parents=True)
-        volume = driver_for(sim).create_volume(1, "data")
+        driver = driver_for(sim)
+        volume = driver.create_volume(1, "data")
         assert said(sim, "mount", SHARE) == f"{SHARE} is mounted on all hosts"
-        name = said(sim, "copy-to", str(volume.id), SHARE)
+        name = said(sim, "copy-to", "data", SHARE)
+        for word, code, hint in (
+            ("nope", 1, "`ovm3 snapshot list` and `ovm3 image list` list all"),
+            (f"{sim.repository_id}/VirtualDisks/nope", 1, "no repository has"),
+        ):
+            wrong = on(sim, "secondary", "copy-to", word, SHARE)
+            assert (wrong.exit_code, hint in wrong.stderr) == (code, True), wrong.stderr
+        driver.create_volume_snapshot(volume, "data")
+        wrong = on(sim, "secondary", "copy-to", "data", SHARE)
+        assert (wrong.exit_code, f"{volume.id}, " in wrong.stderr) == (1, True), wrong.stderr
         assert (export(sim, SHARE) / name).exists()
         made = said(sim, "copy-volume", SHARE, name, "again", "--repository", "MyRepo")
         assert made.startswith(f"again ({sim.repository_id}/VirtualDisks/again.")
