@@ -120,6 +120,11 @@ def _age(entry):
     return entry[:2]
 
 
+def is_described(entries, content):
+    """Whether one of these records is of the content with this identity, of whatever form."""
+    return to_text(content) in [to_text(record.get('identity', '')) for _, _, record in entries]
+
+
 def fitting(entries, content):
     """The latest of these records that is of the content with this identity, or None."""
     for _, _, record in reversed(entries):
@@ -147,17 +152,22 @@ def _name(file, operation):
 
 # --- writing --------------------------------------------------------------------------------
 
-def write(temporary, place, file, operation, record):
-    """Write a record, in place of one of the same operation; older ones of this very content go."""
+def write(temporary, place, file, operation, record, is_new):
+    """Write a record, in place of one of the same operation; older ones of this very content go.
+
+    ``is_new``: nobody else can know the content yet. Then all other records of it go: they are of
+    one that is gone, and whose inode this one has got, which had the same size and time.
+    """
     bucket = open_bucket(place, file, True)
     try:
         name = _name(file, operation)
         state_dir.replace(temporary, operation, records.encode(dict(record, schema=SCHEMA)),
                           bucket, name)
         dirfd.sync(bucket)
-        for other in _before(bucket, file, name):
-            if other[2].get('identity') == to_bytes(record['identity']):
-                dirfd.remove(bucket, other[1])
+        entries = read_all(bucket, names_in(bucket).get(file, []))
+        for _, other, known in is_new and entries or _before(entries, name):
+            if other != name and known.get('identity') == to_bytes(record['identity']):
+                dirfd.remove(bucket, other)
     finally:
         os.close(bucket)
 
@@ -171,9 +181,10 @@ def prune(place, file, operation, kept):
         return
     try:
         name = _name(file, operation)
-        earlier = _before(bucket, file, name)
+        entries = read_all(bucket, names_in(bucket).get(file, []))
+        earlier = _before(entries, name)
         if earlier:
-            latest = safe_paths.stat_regular(bucket, name).st_mtime
+            latest = entries[len(earlier)][0]
         for time, other, record in earlier:
             if time < latest - _COMMIT_SECONDS and (
                     not kept or to_text(record.get('identity', '')) != to_text(kept)):
@@ -182,12 +193,11 @@ def prune(place, file, operation, kept):
         os.close(bucket)
 
 
-def _before(bucket, file, name):
+def _before(entries, name):
     """The records of a file that come before that one. Of two that are written at the same time
     one does not: so neither is lost through the other."""
-    entries = read_all(bucket, names_in(bucket).get(file, []))
     names = [entry[1] for entry in entries]
-    if name not in names:  # a later record of the same content has taken its place
+    if name not in names:  # a later record of it has taken its place, or it was deleted
         return []
     return entries[:names.index(name)]
 

@@ -57,26 +57,30 @@ def _commit(dom0, request):
             _require_begun(folder, request)
             handle = uploads.open_data(folder, fcntl.LOCK_EX)
             try:
-                _publish(dom0, place, folder, handle, request)
+                record = _publish(dom0, place, folder, handle, request)
             finally:
                 os.close(handle)
         finally:
             os.close(folder)
         uploads.remove(place, request['operation'], [uploads.RECORD])
-        return _committed(dom0, place, request)
+        return _answer(dom0, place, request, record)
     finally:
         objects.close(place)
 
 
 def _committed(dom0, place, request):
-    """The response to a request that was carried out, now or before: also where the object was
-    changed since. Raises NotFound."""
+    """The response to a request that was carried out before. Raises NotFound."""
     record = None
     if place is not None:
         record = abouts.of_operation(place, objects.record_name(request['name']),
                                      request['operation'])
     if record is None:
         raise errors.NotFound('%s: no such upload' % request['operation'])
+    return _answer(dom0, place, request, record)
+
+
+def _answer(dom0, place, request, record):
+    """The entry of what was committed: also where others have changed or deleted it since."""
     try:
         entry = objects.entry(dom0, request['mount_point'], place, request['container'],
                               request['name'])
@@ -107,12 +111,14 @@ def _require_begun(folder, request):
 
 
 def _publish(dom0, place, folder, handle, request):
+    """Give the content its name; what is recorded of it."""
     status = _finished(handle, request)
     file, operation = objects.record_name(request['name']), request['operation']
     temporary = state_dir.open_folder(dom0, request['mount_point'], [state_dir.TEMPORARY], True)
+    record = objects.record(request['name'], status, request['client'], operation,
+                            request['fields'])
     try:
-        abouts.write(temporary, place, file, operation, objects.record(
-            request['name'], status, request['client'], operation, request['fields']))
+        abouts.write(temporary, place, file, operation, record, True)
     finally:
         os.close(temporary)
     pieces = objects.pieces_of(request['container'], request['name'])
@@ -131,6 +137,7 @@ def _publish(dom0, place, folder, handle, request):
             os.close(directory)
         dirfd.remove(folder, uploads.DATA)
     abouts.prune(place, file, operation, kept)
+    return record
 
 
 def _path(request, pieces):

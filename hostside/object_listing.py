@@ -9,6 +9,7 @@ from libcloud_ovm3_host.compat import big, error, to_bytes, to_text
 PAGE_BYTES = 4 << 20
 PAGE_SECONDS = 20  # a page ends after that time: a call has 50 s
 DEEPEST = 40  # directory levels that it descends
+_LOOKS = 4  # at an object that others replace all the time
 
 _FILES, _OURS = 'f'.encode('ascii'), 'o'.encode('ascii')  # what a cursor is in
 _SLASH = '/'.encode('ascii')
@@ -119,8 +120,14 @@ def _add_name(directory, name, path, place, prefix, after, room, found, deeper):
         problem = 'not a regular file'
     if problem:
         return _add_error(path, prefix, after, room, found, to_text(problem))
-    records = entries_of(place, object_names.file_name(path), room['opened'])
-    return _add(room, found, _FILES + path, entry(path, status, True, records))
+    try:
+        status, records = read(place, object_names.file_name(path), room['opened'],
+                               safe_paths.stat_regular, directory, name)
+    except errors.NotFound:  # deleted concurrently
+        return False
+    except errors.HostModuleError:
+        return _add_error(path, prefix, after, room, found, safe_paths.current_error())
+    return _add(room, found, _FILES + path, entry(path, True, status, records))
 
 
 def _add_error(path, prefix, after, room, found, text):
@@ -154,12 +161,11 @@ def _add_ours(place, prefix, after, room, found):
 def _entry_of_ours(place, data, file, prefix, opened):
     """The entry of a file in ``data/``; None if it is gone, or its name begins otherwise."""
     try:
-        status = safe_paths.stat_regular(data, file)
+        status, records = read(place, file, opened, safe_paths.stat_regular, data, file)
     except errors.NotFound:  # deleted concurrently
         return None
     except errors.HostModuleError:
         return _unknown(file, safe_paths.current_error())
-    records = entries_of(place, file, opened)
     name = object_names.name_of(file)
     if object_names.is_cut(file):
         if isinstance(records, str):
@@ -171,7 +177,7 @@ def _entry_of_ours(place, data, file, prefix, opened):
             return None
     if name is None:
         return _unknown(file, to_text('not an object: no record has its name'))
-    return entry(name, status, False, records)
+    return entry(name, False, status, records)
 
 
 def _unknown(file, text):
@@ -181,6 +187,27 @@ def _unknown(file, text):
 
 
 # --- one entry ------------------------------------------------------------------------------
+
+def read(place, file, opened, look, *where):
+    """``(stat, records)`` of an object, both of one moment: others may replace it meanwhile.
+
+    ``look`` is what reads the former. A record is there as long as its content: so one that is
+    missing is looked for once more, unless the content is still there after the names of the
+    records were read.
+    """
+    status, is_fresh = look(*where), False
+    for _ in range(_LOOKS):
+        records = entries_of(place, file, opened)
+        content = abouts.identity(status)
+        if place is None or isinstance(records, str) or abouts.is_described(records, content):
+            break
+        status = look(*where)
+        if is_fresh and abouts.identity(status) == content:
+            break
+        close_one(opened, abouts.bucket_of(file))
+        is_fresh = True
+    return status, records
+
 
 def entries_of(place, file, opened):
     """The records of an object, or why they cannot be read, as ``str``.
@@ -204,12 +231,18 @@ def entries_of(place, file, opened):
 
 def close(opened):
     """Close the directories of records."""
-    for directory, _ in opened.values():
-        if directory is not None:
-            os.close(directory)
+    for bucket in list(opened):
+        close_one(opened, bucket)
 
 
-def entry(name, status, is_file, records):
+def close_one(opened, bucket):
+    """The same with one of them, which may be closed: it is read anew if it is needed again."""
+    directory, _ = opened.pop(bucket, (None, {}))
+    if directory is not None:
+        os.close(directory)
+
+
+def entry(name, is_file, status, records):
     """The entry of an object, of what :func:`entries_of` has returned."""
     found = {'size_bytes': big(status.st_size), 'used_bytes': big(status.st_blocks * 512),
              'modified': big(status.st_mtime), 'identity': abouts.identity(status), 'about': {},

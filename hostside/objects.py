@@ -57,16 +57,13 @@ def _stat(dom0, mount_point, container, name):
 def entry(dom0, mount_point, place, container, name):
     """The same, of an object in an open container. Raises NotFound, NotAllowed, Failed."""
     directory, file, is_own = open_directory(dom0, mount_point, place, container, name)
-    try:
-        status = stat(directory, file, name)
-    finally:
-        os.close(directory)
     opened = {}
     try:
-        found = object_listing.entry(name, status, is_own, object_listing.entries_of(
-            place, record_name(name), opened))
+        found = object_listing.entry(name, is_own, *object_listing.read(
+            place, record_name(name), opened, stat, directory, file, name))
     finally:
         object_listing.close(opened)
+        os.close(directory)
     put_path(found, mount_point, container, name)
     return found
 
@@ -253,7 +250,7 @@ def _describe(dom0, client, operation, mount_point, container, name, wanted, fie
         temporary = state_dir.open_folder(dom0, mount_point, [state_dir.TEMPORARY], True)
         try:
             abouts.write(temporary, place, record_name(name), operation,
-                         record(name, status, client, operation, fields))
+                         record(name, status, client, operation, fields), False)
         finally:
             os.close(temporary)
     finally:

@@ -4,9 +4,9 @@ the same request goes on from there. And two at the same time."""
 import os
 
 import pytest
-from libcloud_ovm3_host import (abouts, aside, commits, containers, errors, object_listing, objects,
-                                uploads)
-from storing import (OWN, PLAIN, RECORD, REPOSITORY, WHO, begin, by, commit, content, create,
+from libcloud_ovm3_host import (abouts, aside, commits, containers, errors, object_listing,
+                                object_names, objects, uploads)
+from storing import (OWN, RECORD, REPOSITORY, WHO, begin, by, commit, content, create,
                      files_in, listed, names, prepare, put, stat, write)
 
 DISK = 'VirtualDisks/disk.img'
@@ -173,7 +173,7 @@ def at(monkeypatch, module, name, other):
 
 def test_of_two_writers_the_last_complete_one_wins(host, monkeypatch):
     put(host, 1, 'x', 'old')
-    for number, name in enumerate(('_finished', '_rename', '_committed')):
+    for number, name in enumerate(('_finished', '_rename', '_answer')):
         for each in (10 + number, 20 + number):
             begin(host, each, 'x')
             write(host, each, 0, 'by %d' % each)
@@ -190,6 +190,53 @@ def test_of_two_writers_the_last_complete_one_wins(host, monkeypatch):
         os.utime(host.path(bucket + '/' + name), (7, 7))
     put(host, 30, 'x', 'last')
     assert files_in(host, bucket) == ['x.' + by(30)[1]]
+
+
+def test_an_object_is_deleted_while_its_commit_ends(host, monkeypatch):
+    """The commit was carried out, and says so, with what was recorded."""
+    path = host.path(OWN + '/data/x')
+
+    def at_the_end(module, name):
+        real = getattr(module, name)
+
+        def call(*arguments):
+            answer = real(*arguments)
+            if not done and os.path.exists(path) and os.path.getsize(path) == 5:
+                done.append(1)
+                objects.delete_object(host, *(WHO + (REPOSITORY, '', 'x', '')))
+            return answer
+        monkeypatch.setattr(module, name, call)
+    for number, (module, name) in enumerate([(abouts, '_before'), (abouts, 'prune'),
+                                             (objects, 'stat')]):
+        done = []
+        put(host, 10 + number, 'x', 'old')
+        put(host, 20 + number, 'x', 'old')
+        begin(host, 30 + number, 'x')
+        write(host, 30 + number, 0, 'newer')
+        at_the_end(module, name)
+        entry = commit(host, 30 + number, 'x', 5, record=NEW)
+        monkeypatch.undo()
+        assert (done, entry['about'], entry['size_bytes']) == ([1], NEW, 5)
+        assert names(host) == []
+
+
+def test_a_record_is_not_taken_for_that_of_another_content_in_its_inode(host):
+    """A file system that counts seconds gives both the same identity, if they have one size."""
+    put(host, 9, 'x', 'old')
+    bucket = host.path(OWN + '/about/' + abouts.bucket_of('x'.encode('ascii')))
+    begin(host, 1, 'x')
+    write(host, 1, 0, 'new')
+    identity = abouts.identity(os.stat(host.path(OWN + '/uploads/' + by(1)[1] + '/data')))
+    handle = open(bucket + '/x.' + by(9)[1])
+    text = handle.read()
+    handle.close()
+    old = [line for line in text.split('\n') if line.startswith('identity=')][0]
+    handle = open(bucket + '/x.' + by(9)[1], 'w')
+    handle.write(text.replace(old, 'identity=' + identity))
+    handle.close()
+    os.utime(bucket + '/x.' + by(9)[1], (1 << 33, 1 << 33))  # no earlier than the other one
+    assert commit(host, 1, 'x', 3, record=NEW)['about'] == NEW
+    assert stat(host, 'x')['about'] == NEW
 
 
 def test_two_that_describe_lose_neither_record(host, monkeypatch):
@@ -242,4 +289,14 @@ def test_a_listing_while_others_write(host, monkeypatch):
     assert [entry['name'] for entry in found if entry['name'] not in ('x5', 'x99')] == [
         'x%d' % number for number in range(9) if number != 5]
     assert [entry for entry in found if not entry.get('about')] == []
-    assert PLAIN
+    # and when the names of the records were read already, whatever the object is called
+    same = [name for name in [letter * 300 for letter in 'abcdefghijklmnopqrstuvwxyz'] + [
+        'z%d' % number for number in range(2000)] if abouts.bucket_of(object_names.file_name(
+            name.encode('ascii'))) == abouts.bucket_of('x0'.encode('ascii'))]
+    for number, name in enumerate(same[:4]):
+        put(host, 60 + number, name, 'data', 'box')
+    at(monkeypatch, object_listing, 'entry', lambda: [
+        put(host, 70 + number, name, 'other', 'box') for number, name in enumerate(same[:4])])
+    found = dict([(entry['name'], entry) for entry in listed(host, 'box')])
+    assert [name for name in found if not found[name].get('about')] == []
+    assert [found[name]['size_bytes'] for name in same[1:4]] == [5, 5, 5]
