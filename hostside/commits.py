@@ -55,7 +55,7 @@ def _commit(dom0, request):
                 uploads.remove(place, request['operation'], [uploads.RECORD])
                 return answer
             _require_begun(folder, request)
-            handle = uploads.open_data(folder, fcntl.LOCK_EX)
+            handle = uploads.open_data(place, request['operation'], folder, fcntl.LOCK_EX)
             try:
                 record = _publish(dom0, place, folder, handle, request)
             finally:

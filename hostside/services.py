@@ -4,7 +4,8 @@ from libcloud_ovm3_host import (api, aside, block_devices, bridge_removal, bridg
                                  commits, containers, control, dhcp_leases, documents, domains,
                                  errors, file_holders, files, identify, inventory, jobs, logs,
                                  meetings, network, network_change, network_setup, objects,
-                                 read_agent, repository, seeds, storage_servers, uploads)
+                                 read_agent, repository, seeds, storage_servers, unfinished_uploads,
+                                 uploads)
 from libcloud_ovm3_host.compat import describe, error
 from libcloud_ovm3_host.version import PREFIX
 
@@ -50,11 +51,12 @@ SERVICES = {
     'delete_object': (objects.delete_object, None),
     'describe_object': (objects.describe_object, None),
     'begin_upload': (uploads.begin_upload, None),
-    'list_uploads': (uploads.list_uploads, None),
+    'list_uploads': (unfinished_uploads.list_uploads, None),
     'write_upload': (uploads.write_upload, None),
     'upload_sums': (uploads.upload_sums, None),
     'commit_upload': (commits.commit_upload, None),
-    'delete_upload': (uploads.delete_upload, None),
+    'adopt_upload': (unfinished_uploads.adopt_upload, None),
+    'delete_upload': (unfinished_uploads.delete_upload, None),
     'restore_aside': (commits.restore_aside, None),
     'meet': (meetings.meet, None),
     'read_vm': (change_vm.read_vm, None),

@@ -2,14 +2,13 @@
 
 ``uploads/<operation>/`` in a container's directory has ``upload``, the record of what it is to
 become, and ``data``. It is no object until :mod:`commits` gives ``data`` its name. Whoever writes
-holds a lock that the others share, who commits or deletes one that nobody shares: so what arrives
-late is never part of an object. Where an NFS server keeps no locks they are missing.
+holds a lock that the others share, who commits, adopts or deletes one that nobody shares: so what
+arrives late is never part of an object. Where an NFS server keeps no locks they are missing.
 """
 
 import errno
 import fcntl
 import os
-import re
 
 from libcloud_ovm3_host import (abouts, arguments, chunks, containers, dirfd, errors, files, holes,
                                  object_names, objects, records, safe_paths, state_dir)
@@ -21,9 +20,7 @@ SCHEMA = '1'
 RECORD, DATA = 'upload', 'data'
 BLOCK_BYTES = 4 << 20  # of one sum
 SUMS = 64
-MOST = 1000  # uploads in one listing
 
-_OPERATION = re.compile(u'[0-9a-f]{32}\\Z')
 _PIECE = 1 << 20
 _ZERO = '\0'.encode('ascii')
 
@@ -66,7 +63,7 @@ def _begin(dom0, mount_point, container, operation, record):
         finally:
             os.close(folder)
         if not dirfd.exists(place, containers.DATA):
-            _remove(place, operation)
+            remove_all(place, operation)
             raise errors.NotFound('%s: the container is being deleted'
                                   % safe_paths.printable(container))
     finally:
@@ -115,18 +112,31 @@ def open_upload_or_none(place, operation):
         return None
 
 
-def open_data(folder, how):
+def open_data(place, operation, folder, how):
     """A descriptor of an upload's content, with such a lock. Raises NotFound, Conflict, Failed."""
     handle = safe_paths.open_in(folder, DATA, os.O_RDWR)
     try:
         _lock(handle, how)
-        # it may have become an object before the lock was had
+        # it may have become an object, or been adopted, before the lock was had
         if not dirfd.is_same(os.fstat(handle), safe_paths.stat_regular(folder, DATA)):
             raise errors.Conflict('another upload has taken the place of this one')
+        now = open_upload(place, operation)
+        try:
+            if not dirfd.is_same(os.fstat(now), os.fstat(folder)):
+                raise errors.Conflict('another upload has taken the place of this one')
+        finally:
+            os.close(now)
     except errors.HostModuleError:
         os.close(handle)
         raise
     return handle
+
+
+def require_no_object(handle):
+    """Raise Conflict if a commit that was cut off has made a file of the repository of it: that has
+    two names then, and what is written would be written into the object."""
+    if os.fstat(handle).st_nlink != 1:
+        raise errors.Conflict('it has become an object already: repeat the commit, or delete it')
 
 
 def _lock(handle, how):
@@ -162,6 +172,7 @@ def _write(dom0, mount_point, container, operation, offset, pieces):
     handle = _open(dom0, mount_point, container, operation, fcntl.LOCK_SH)
     try:
         try:
+            require_no_object(handle)
             files.write_pieces(handle, offset, pieces)
         finally:
             os.close(handle)  # NFS may report a failed write only here
@@ -173,14 +184,14 @@ def _open(dom0, mount_point, container, operation, how):
     place = containers.open_place(dom0, mount_point, container, False)
     try:
         folder = open_upload(place, operation)
+        try:
+            if not dirfd.exists(folder, DATA):
+                raise errors.NotFound('%s: no such upload: it was committed or deleted' % operation)
+            return open_data(place, operation, folder, how)
+        finally:
+            os.close(folder)
     finally:
         objects.close(place)
-    try:
-        if not dirfd.exists(folder, DATA):
-            raise errors.NotFound('%s: no such upload: it was committed or deleted' % operation)
-        return open_data(folder, how)
-    finally:
-        os.close(folder)
 
 
 def upload_sums(dom0, mount, container, operation, offset, blocks):
@@ -226,134 +237,9 @@ def _sum(handle, start, end):
     return ''
 
 
-# --- list and delete ------------------------------------------------------------------------
+# --- remove ---------------------------------------------------------------------------------
 
-def list_uploads(dom0, mount, container):
-    """A list of ``{operation, name, container, size_bytes, done_bytes, client, started, modified}``
-    of the uploads that were begun and neither committed nor deleted.
-
-    ``size_bytes``: as announced, or -1; ``done_bytes``: up to where something was written.
-    ``raw``, ``container_raw`` beside names that XML cannot carry. What cannot be read, or is no
-    upload, or what a commit that was cut off has left, is ``{operation, error}``. Raises InvalidArgument, NotAllowed, NotMounted, NotFound,
-    Failed, Timeout.
-    """
-    mount_point = safe_paths.mount_point(mount)
-    container = object_names.container_or_own(container)
-    return dom0.within(SECONDS, _list, dom0, mount_point, container)
-
-
-def _list(dom0, mount_point, container):
-    place = containers.open_place(dom0, mount_point, container, False)
-    if place is None:
-        return []
-    try:
-        uploads = containers.open_below(place, containers.UPLOADS, False)
-    finally:
-        os.close(place)
-    if uploads is None:
-        return []
-    try:
-        names = dirfd.sorted_names(uploads)
-        found = [_entry(uploads, name) for name in names[:MOST]]
-    finally:
-        os.close(uploads)
-    if len(names) > MOST:
-        found.append({'operation': '', 'error': to_text('more than %d uploads' % MOST)})
-    return [entry for entry in found if entry]
-
-
-def _entry(uploads, name):
-    """The entry of an upload; None if it is gone."""
-    entry = {'operation': to_text(name)}
-    if not _OPERATION.match(entry['operation']):
-        return dict(entry, error=to_text('not an upload: unexpected name'))
-    try:
-        folder = safe_paths.enter(os.dup(uploads), name)
-    except errors.NotFound:
-        return None
-    except errors.HostModuleError:
-        return dict(entry, error=safe_paths.current_error())
-    try:
-        try:
-            return dict(entry, **_known(folder))
-        except errors.NotFound:
-            if not dirfd.exists(uploads, name):
-                return None
-            return dict(entry, error=to_text('it has no record or no content: it was committed, or '
-                                             'not completely begun: it can be deleted'))
-        except errors.HostModuleError:
-            return dict(entry, error=safe_paths.current_error())
-    finally:
-        os.close(folder)
-
-
-def _known(folder):
-    record = records.read(folder, RECORD)
-    if to_text(record.get('schema', '')) != SCHEMA:
-        raise errors.Failed('its record is not of a form that this module knows')
-    status = safe_paths.stat_regular(folder, DATA)
-    found = {'client': to_text(record.get('client', '')),
-             'started': big(safe_paths.stat_regular(folder, RECORD).st_mtime),
-             'modified': big(status.st_mtime), 'done_bytes': big(status.st_size),
-             'size_bytes': big(records.number(record, 'size_bytes'))}
-    safe_paths.put_name(found, 'name', 'raw', record.get('name', ''.encode('ascii')))
-    safe_paths.put_name(found, 'container', 'container_raw',
-                        record.get('container', ''.encode('ascii')))
-    return found
-
-
-def delete_upload(dom0, client, operation, mount, container, upload):
-    """Delete what an upload has written; one that is gone already is as good.
-
-    An object that was committed stays. Raises InvalidArgument, NotAllowed, NotMounted, NotFound
-    (no such container), Conflict (it is being written or committed), Failed, Timeout.
-    """
-    client, operation = arguments.client(client), arguments.operation(operation)
-    mount_point, upload = safe_paths.mount_point(mount), arguments.operation(upload)
-    container = object_names.container_or_own(container)
-    dom0.log('%s %s delete_upload %s %s %s' % (
-        client, operation, safe_paths.printable(mount_point), safe_paths.printable(container),
-        upload))
-    return dom0.within(SECONDS, _delete, dom0, mount_point, container, upload)
-
-
-def _delete(dom0, mount_point, container, operation):
-    place = containers.open_place(dom0, mount_point, container, False)
-    folder = open_upload_or_none(place, operation)
-    try:
-        if folder is None:
-            return
-        if dirfd.exists(folder, DATA):
-            handle = open_data(folder, fcntl.LOCK_EX)
-            try:
-                _forget_about(dom0, mount_point, container, place, folder, operation)
-                dirfd.remove(folder, DATA)
-            finally:
-                os.close(handle)
-        _remove(place, operation)
-    finally:
-        objects.close(folder)
-        objects.close(place)
-
-
-def _forget_about(dom0, mount_point, container, place, folder, operation):
-    """Remove the record that a commit has written before it was cut off."""
-    name = records.read_if_there(folder, RECORD).get('name')
-    if not name:
-        return
-    try:
-        directory, file, _ = objects.open_directory(dom0, mount_point, place, container, name)
-        try:
-            if dirfd.is_same_file(folder, DATA, directory, file):
-                return  # it was cut off later: the file has its name
-        finally:
-            os.close(directory)
-    except errors.NotFound:
-        pass
-    abouts.remove(place, objects.record_name(name), operation)
-
-
-def _remove(place, operation):
+def remove_all(place, operation):
     """Remove an upload's directory with all that is in it."""
     remove(place, operation, (DATA, RECORD))
 

@@ -230,6 +230,19 @@ class ObjectFiles(ModuleCalls):
         function, answer = self._write("commit_upload", client, operation, *arguments)
         return read_object(self._reader(function), answer)
 
+    def adopt_upload(
+        self, client: str, operation: str, mount: str, container: str, upload: str
+    ) -> None:
+        """Go on with an unfinished upload as this operation, which is its id from now on: whoever
+        else writes to it gets an error. It may be repeated safely.
+
+        :param upload: the operation that has been its id.
+        :raises AgentFault: of kind ``...NotFound`` if there is no such upload (any more),
+            ``...Conflict`` if it is being written, or has become an object.
+        """
+        name = _bytes("container", container)
+        self._write("adopt_upload", client, operation, mount, name, upload)
+
     def delete_upload(
         self, client: str, operation: str, mount: str, container: str, upload: str
     ) -> None:

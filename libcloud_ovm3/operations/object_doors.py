@@ -59,6 +59,16 @@ def commit_upload(
     )
 
 
+def adopt_upload(operation: Operation, container: Container, upload: str) -> None:
+    """Make an unfinished upload that of the operation: nobody else can write to it then.
+
+    :param upload: the id that it has had.
+    """
+    module_of(container).adopt_upload(
+        operation.client, operation.id, container.repository.path, container.plain, upload
+    )
+
+
 def delete_upload(operation: Operation, container: Container, upload: str) -> None:
     """Delete the temporary of an upload, which nobody else can use.
 

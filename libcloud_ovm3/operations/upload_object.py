@@ -3,7 +3,8 @@
 Everything is sent into a temporary first (:mod:`.send_file`), which one call then makes the object.
 After a failure that call is not repeated: the unfinished uploads and the object tell what has
 become of it. A client that dies leaves a temporary that ``ex_list_uploads`` shows; ``ex_resume``
-goes on with it.
+goes on with it under another id: so of several clients that do, or are taken for dead, only one
+writes to it.
 """
 
 from __future__ import annotations
@@ -78,10 +79,11 @@ def upload_object(
     module_of(container, f"object {name!r} was not uploaded")
     replaced = require_place(estate, container, name)
     unfinished = _unfinished(estate, container, name, source, options.resume)
-    operation = Operation(estate, id=unfinished.operation) if unfinished else Operation(estate)
-    label = f"object {name!r} of {container.label}"
+    operation, label = Operation(estate), f"object {name!r} of {container.label}"
     if unfinished is None:
         _begin(operation, container, name, source.size_bytes, label)
+    else:
+        _adopt(operation, container, unfinished.operation, label)
     try:
         sent = send_file(
             operation,
@@ -143,10 +145,34 @@ def _require_still(estate: Estate, container: Container, upload: UploadEntry) ->
     with waiting(f"upload {upload.operation}: reading its size again in {estate.second_look:g} s"):
         estate.clock.sleep(estate.second_look)
     if upload not in read_uploads(container):
-        raise PreconditionFailed(
-            f"ex_resume: upload {upload.operation} of object {upload.name!r} goes on at this "
-            f"moment, or has just ended"
-        )
+        raise _goes_on(upload.operation, f"object {upload.name!r}")
+
+
+def _goes_on(upload: str, label: str) -> PreconditionFailed:
+    return PreconditionFailed(
+        f"ex_resume: upload {upload} of {label} goes on at this moment, or has just ended"
+    )
+
+
+def _adopt(operation: Operation, container: Container, upload: str, label: str) -> None:
+    """Make an unfinished upload that of this operation; after a failure it counts if it is seen.
+
+    :raises PreconditionFailed: another client has it.
+    """
+    try:
+        object_doors.adopt_upload(operation, container, upload)
+    except (AgentFault, OutcomeUnknown) as failed:
+        if _is_unfinished(operation, container, label, failed):
+            return
+        if isinstance(failed, AgentFault):
+            if failed.kind.endswith((".NotFound", ".Conflict")):
+                raise _goes_on(upload, label) from failed
+            raise failed.with_state(f"{label} and its upload are as they were") from failed
+        raise operation.incomplete(
+            f"{label} was not uploaded: {failed}. Its upload is left, as {upload}, or as "
+            f"{operation.id} if the request arrives later",
+            left=(upload, operation.id),
+        ) from failed
 
 
 def _begin(

@@ -269,6 +269,7 @@ CALLS: list[tuple[str, tuple[Any, ...], tuple[Any, ...], Any, Any]] = [
      UploadSums(3, ("a", ""))),
     ("commit_upload", (*W, "/m", "", "x", 3, ObjectRecord("0" * 32, "t", "e", {"a": "b"}), True),
      (*W, "/m", b"", b"x", 3, ABOUT, True), OBJECT, FOUND_OBJECT),
+    ("adopt_upload", (*W, "/m", "", "1"), (*W, "/m", b"", "1"), None, None),
     ("delete_upload", (*W, "/m", "", "1"), (*W, "/m", b"", "1"), None, None),
     ("restore_aside", (*W, "/m/p"), (*W, "/m/p"), None, None),
     ("meet", ("1" * 32, 5), ("1" * 32, 5), True, True),

@@ -143,7 +143,10 @@ def test_a_disk_is_replaced_and_restored(module: HostModule, mount: str, sim: Si
     module.restore_aside(ME, operation, f"{mount}/{name}")
     assert module.stat_object(mount, "", name) == first
     module.begin_upload(ME, operation, mount, "", name)
-    module.delete_upload(ME, new(), mount, "", operation)
+    adopted = new()
+    module.adopt_upload(ME, adopted, mount, "", operation)
+    assert [one.operation for one in module.list_uploads(mount, "")] == [adopted]
+    module.delete_upload(ME, new(), mount, "", adopted)
     assert module.list_uploads(mount, "") == ()
 
 

@@ -8,7 +8,7 @@ from storing import (OWN, PLAIN, RECORD, REPOSITORY, WHO, begin, by, commit, con
                      files_in, listed, names, prepare, put, stat, write)
 
 from libcloud_ovm3_host import (aside, commits, containers, errors, object_listing, objects,
-                                uploads)
+                                unfinished_uploads, uploads)
 from libcloud_ovm3_host.compat import to_text
 from libcloud_ovm3_host.rpc import Binary
 
@@ -50,7 +50,7 @@ def test_an_object_is_uploaded_described_and_deleted(host, container):
                                                          entry['identity'], other)))
     assert described is None
     assert stat(host, 'a/b', container)['about'] == other
-    assert uploads.list_uploads(host, REPOSITORY, container) == []
+    assert unfinished_uploads.list_uploads(host, REPOSITORY, container) == []
     first = put(host, 4, 'a/b', 'other', container)
     put(host, 5, 'a/b', 'last', container)
     assert commit(host, 4, 'a/b', 5, container) == dict(first, used_bytes=5)  # as it was
@@ -163,11 +163,11 @@ def test_what_must_be_right_before_a_commit(host):
         with pytest.raises(errors.InvalidArgument):
             commit(host, 1, 'x', 4, record=record)
     assert listed(host) == []
-    [entry] = uploads.list_uploads(host, REPOSITORY, '')
+    [entry] = unfinished_uploads.list_uploads(host, REPOSITORY, '')
     assert (entry['operation'], entry['name'], entry['size_bytes'], entry['done_bytes']) == (
         by(1)[1], 'x', 4, 5)
     for _ in (1, 2):
-        assert uploads.delete_upload(host, *(WHO + (REPOSITORY, '', by(1)[1]))) is None
+        assert unfinished_uploads.delete_upload(host, *(WHO + (REPOSITORY, '', by(1)[1]))) is None
     assert files_in(host, OWN) == []
     with pytest.raises(errors.NotFound):
         write(host, 1, 0, 'late')
@@ -200,16 +200,50 @@ def test_who_writes_late_is_refused(host):
     write(host, 1, 0, 'data')
     place = containers.open_place(host, REPOSITORY.encode('ascii'), ''.encode('ascii'), False)
     folder = uploads.open_upload(place, by(1)[1])
-    late = uploads.open_data(folder, uploads.fcntl.LOCK_SH)
+    late = uploads.open_data(place, by(1)[1], folder, uploads.fcntl.LOCK_SH)
     with pytest.raises(errors.Conflict):
         commit(host, 1, 'x', 4)
     with pytest.raises(errors.Conflict):
-        uploads.delete_upload(host, *(WHO + (REPOSITORY, '', by(1)[1])))
+        unfinished_uploads.delete_upload(host, *(WHO + (REPOSITORY, '', by(1)[1])))
     write(host, 1, 0, 'data')  # several write at the same time
     for handle in (late, folder, place):
         os.close(handle)
     commit(host, 1, 'x', 4)
     assert content(host, 'x') == 'data'
+
+
+def test_who_goes_on_with_an_upload_is_the_only_one(host, monkeypatch):
+    """Whoever else writes to it, or wakes up later, knows it by its old id: it is gone."""
+    def adopt(number, upload):
+        return unfinished_uploads.adopt_upload(
+            host, *(by(number) + (REPOSITORY, '', by(upload)[1])))
+    begin(host, 1, 'x', size=8)
+    write(host, 1, 0, 'by 1')
+    for _ in (1, 2):
+        assert adopt(2, 1) is None
+    for late in (lambda: write(host, 1, 0, 'late'), lambda: commit(host, 1, 'x', 8),
+                 lambda: adopt(3, 1)):
+        with pytest.raises(errors.NotFound):
+            late()
+    with pytest.raises(errors.InvalidArgument):
+        adopt(2, 2)
+    [entry] = unfinished_uploads.list_uploads(host, REPOSITORY, '')
+    assert (entry['operation'], entry['done_bytes'], entry['size_bytes']) == (by(2)[1], 4, 8)
+    # a late call is past all names, and has not got its lock yet
+    lock = uploads._lock
+    for late in (lambda: write(host, 2, 0, 'late'), lambda: commit(host, 2, 'x', 8)):
+        def locked(*arguments):
+            monkeypatch.setattr(uploads, '_lock', lock)
+            adopt(4, 2)
+            return lock(*arguments)
+        monkeypatch.setattr(uploads, '_lock', locked)
+        with pytest.raises(errors.NotFound):
+            late()
+        adopt(2, 4)
+    write(host, 2, 4, 'by 2')
+    commit(host, 2, 'x', 8)
+    assert content(host, 'x') == 'by 1by 2'
+    assert unfinished_uploads.list_uploads(host, REPOSITORY, '') == []
 
 
 def test_where_an_nfs_server_keeps_no_locks_it_goes_on(host, monkeypatch):
@@ -264,13 +298,13 @@ def test_containers(host):
     begin(host, 6, 'y', 'box')
     with pytest.raises(errors.NotEmpty):
         containers.delete_container(host, *(WHO + (REPOSITORY, 'box')))
-    uploads.delete_upload(host, *(WHO + (REPOSITORY, 'box', by(6)[1])))
+    unfinished_uploads.delete_upload(host, *(WHO + (REPOSITORY, 'box', by(6)[1])))
     containers.delete_container(host, *(WHO + (REPOSITORY, 'box')))
     assert not os.path.exists(host.path(PLAIN))
     for function in (lambda: containers.delete_container(host, *(WHO + (REPOSITORY, 'box'))),
                      lambda: listed(host, 'box'), lambda: begin(host, 7, 'x', 'box'),
                      lambda: stat(host, 'x', 'box'),
-                     lambda: uploads.list_uploads(host, REPOSITORY, 'box')):
+                     lambda: unfinished_uploads.list_uploads(host, REPOSITORY, 'box')):
         with pytest.raises(errors.NotFound):
             function()
     assert stat  # the others are still there
@@ -311,11 +345,11 @@ def test_what_is_not_understood_is_said(host):
     assert (entry['about'], 'form' in entry['about_error']) == ({}, True)
     os.mkdir(host.path(PLAIN + '/uploads/' + by(8)[1]))
     os.mkdir(host.path(PLAIN + '/uploads/odd'))
-    found = uploads.list_uploads(host, REPOSITORY, 'box')
+    found = unfinished_uploads.list_uploads(host, REPOSITORY, 'box')
     assert [(entry['operation'], 'error' in entry) for entry in found] == [
         (by(8)[1], True), ('odd', True)]
-    uploads.delete_upload(host, *(WHO + (REPOSITORY, 'box', by(8)[1])))
-    assert len(uploads.list_uploads(host, REPOSITORY, 'box')) == 1
+    unfinished_uploads.delete_upload(host, *(WHO + (REPOSITORY, 'box', by(8)[1])))
+    assert len(unfinished_uploads.list_uploads(host, REPOSITORY, 'box')) == 1
 
 
 def test_nothing_is_written_where_nothing_is_mounted(host):

@@ -5,7 +5,7 @@ import os
 
 import pytest
 from libcloud_ovm3_host import (abouts, aside, commits, containers, errors, object_listing,
-                                object_names, objects, uploads)
+                                object_names, objects, unfinished_uploads, uploads)
 from storing import (OWN, RECORD, REPOSITORY, WHO, begin, by, commit, content, create,
                      files_in, listed, names, prepare, put, stat, write)
 
@@ -47,7 +47,7 @@ def test_an_overwrite_is_cut_off_anywhere(host, cut_off):
         state = (content(host, 'x'), entry['about']['md5'])
         assert state in (('old', RECORD['md5']), ('newer\0\0\0', NEW['md5']))
         seen.add(state)
-        for upload in uploads.list_uploads(host, REPOSITORY, ''):
+        for upload in unfinished_uploads.list_uploads(host, REPOSITORY, ''):
             assert ('error' in upload) == (state[0] != 'old')
         again_entry = commit(host, step, 'x', 8, record=NEW)
         assert again_entry['about'] == NEW and content(host, 'x') == 'newer\0\0\0'
@@ -55,7 +55,7 @@ def test_an_overwrite_is_cut_off_anywhere(host, cut_off):
             assert again_entry == entry
         assert listed(host) == [dict([(key, again_entry[key]) for key in again_entry
                                       if key != 'path'])]
-        assert uploads.list_uploads(host, REPOSITORY, '') == []
+        assert unfinished_uploads.list_uploads(host, REPOSITORY, '') == []
     assert len(seen) == 2
     assert [name for name in files_in(host, REPOSITORY + '/.libcloud-ovm3') if 'uploads' in name] == []
 
@@ -78,12 +78,33 @@ def test_a_replacement_is_cut_off_anywhere(host, cut_off):
         if step % 2:  # it goes on
             commit(host, step, DISK, 5, record=NEW, replace=True)
             assert content(host, DISK) == 'newer'
-        elif uploads.list_uploads(host, REPOSITORY, ''):  # or it is given up
-            uploads.delete_upload(host, *(WHO + (REPOSITORY, '', by(step)[1])))
+        elif unfinished_uploads.list_uploads(host, REPOSITORY, ''):  # or it is given up
+            unfinished_uploads.delete_upload(host, *(WHO + (REPOSITORY, '', by(step)[1])))
             if asides(host) == []:
                 continue
         commits.restore_aside(host, *(by(step) + (PATH,)))
         assert (asides(host), stat(host, DISK)) == ([], entries[-1])
+
+
+def test_nothing_is_written_into_an_object_whose_commit_was_cut_off(host, cut_off):
+    """A new file of the repository has the names of the upload and of the object then."""
+    put(host, 1, DISK, 'data')  # makes the folders
+    os.unlink(host.path(PATH))
+    for step in range(2, MOST):
+        begin(host, step, DISK)
+        write(host, step, 0, 'whole')
+        assert cut_off(step, STEPS, commit, host, step, DISK, 5)
+        if os.path.exists(host.path(PATH)):
+            break
+        unfinished_uploads.delete_upload(host, *(WHO + (REPOSITORY, '', by(step)[1])))
+    for late in (lambda: write(host, step, 0, 'OTHER'), lambda: unfinished_uploads.adopt_upload(
+            host, *(by(1) + (REPOSITORY, '', by(step)[1])))):
+        with pytest.raises(errors.Conflict):
+            late()
+    [left] = unfinished_uploads.list_uploads(host, REPOSITORY, '')
+    assert 'can be deleted' in left['error']
+    unfinished_uploads.delete_upload(host, *(WHO + (REPOSITORY, '', by(step)[1])))
+    assert content(host, DISK) == 'whole'
 
 
 def test_a_restoration_is_cut_off_anywhere(host, cut_off):
@@ -118,24 +139,24 @@ def test_containers_and_uploads_are_cut_off_anywhere(host, cut_off):
         begin(host, step, 'x', 'box')
         write(host, step, 0, 'data', 'box')
     for step in each_cut(cut_off, lambda step: None, lambda step: begin(host, step, 'x', 'box')):
-        found = uploads.list_uploads(host, REPOSITORY, 'box')
+        found = unfinished_uploads.list_uploads(host, REPOSITORY, 'box')
         assert [entry['operation'] for entry in found] in ([], [by(step)[1]])
         if step % 2:
             begun(step)
             commit(host, step, 'x', 4, 'box')
         else:
-            uploads.delete_upload(host, *(WHO + (REPOSITORY, 'box', by(step)[1])))
-        assert uploads.list_uploads(host, REPOSITORY, 'box') == []
+            unfinished_uploads.delete_upload(host, *(WHO + (REPOSITORY, 'box', by(step)[1])))
+        assert unfinished_uploads.list_uploads(host, REPOSITORY, 'box') == []
 
-    [left] = uploads.list_uploads(host, REPOSITORY, 'box')  # of the last one, not cut off
-    uploads.delete_upload(host, *(WHO + (REPOSITORY, 'box', left['operation'])))
+    [left] = unfinished_uploads.list_uploads(host, REPOSITORY, 'box')  # of the last one, not cut off
+    unfinished_uploads.delete_upload(host, *(WHO + (REPOSITORY, 'box', left['operation'])))
 
     def delete_upload(step):
-        uploads.delete_upload(host, *(WHO + (REPOSITORY, 'box', by(900 + step)[1])))
+        unfinished_uploads.delete_upload(host, *(WHO + (REPOSITORY, 'box', by(900 + step)[1])))
     for step in each_cut(cut_off, lambda step: begun(900 + step), delete_upload):
         delete_upload(step)
         assert (content(host, 'x', 'box'), len(listed(host, 'box'))) == ('data', 1)
-        assert uploads.list_uploads(host, REPOSITORY, 'box') == []
+        assert unfinished_uploads.list_uploads(host, REPOSITORY, 'box') == []
 
     def delete(step):
         containers.delete_container(host, *(WHO + (REPOSITORY, 'box')))

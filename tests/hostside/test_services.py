@@ -103,6 +103,7 @@ CALLS = {
     'begin_upload': WHO + (MOUNT, '', 'x', -1), 'list_uploads': (MOUNT, ''),
     'write_upload': WHO + (MOUNT, '', 0, CHUNK), 'upload_sums': (MOUNT, '', WHO[1], 0, 1),
     'commit_upload': WHO + (MOUNT, '', 'x', 0, RECORD, False),
+    'adopt_upload': WHO + (MOUNT, '', '0c' * 16),
     'delete_upload': WHO + (MOUNT, '', WHO[1]), 'restore_aside': WHO + (FILE,),
     'read_vm': (ID, 'name', ''), 'settle_vm': WHO + (ID, 'name', WHO[1], False),
     'control_interface': ('c1',), 'set_control_interface': WHO + ('c0', '169.254.1.1', 16)}

@@ -61,6 +61,7 @@ WRITES = frozenset(
         "libcloud_begin_upload",
         "libcloud_write_upload",
         "libcloud_commit_upload",
+        "libcloud_adopt_upload",
         "libcloud_delete_upload",
         "libcloud_delete_object",
         "libcloud_describe_object",

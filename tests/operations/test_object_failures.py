@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -239,6 +240,34 @@ def test_a_container_with_a_failure(
     else:
         assert is_there is not is_there_after
         assert not isinstance(error, ContainerDoesNotExistError)
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_resuming_an_upload_with_a_failure(
+    sim: Simulator, failure: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It has one of two ids then, and the error names both."""
+    give_up_at_once(monkeypatch)
+    driver, path = storage_for(sim), tmp_path / "file"
+    box, old = driver.get_container("box"), b"old one"
+    put(driver, box, "file", old)
+    path.write_bytes(NEW)
+    sim.misbehave("drop_before", WRITE)
+    with pytest.raises(OperationIncomplete):
+        driver.upload_object(str(path), box, "file")
+    sim.calls.clear()
+    rule = misbehave(sim, failure, Step(None, "libcloud_adopt_upload"))
+    error = attempt(lambda: driver.upload_object(str(path), box, "file", ex_resume=True))
+    assert rule.hits
+    check_sent_once(sim)
+    land(sim)
+    assert get(driver, "box", "file") == (NEW if error is None else old)
+    if failure in EFFECT_FIRST:
+        assert error is None
+    if error is None or isinstance(error, OperationIncomplete):
+        check_what_is_left(sim, error, "box")
+    else:
+        assert len(driver.ex_list_uploads(box)) == 1, "as it was"
 
 
 @pytest.mark.parametrize("failure", FAILURES)

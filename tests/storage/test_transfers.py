@@ -19,6 +19,7 @@ from libcloud.storage.base import Container
 from libcloud_ovm3 import OVM3StorageDriver
 from libcloud_ovm3.agent.object_types import BLOCK_BYTES
 from libcloud_ovm3.errors import (
+    AgentFault,
     AmbiguousName,
     InvalidArgument,
     OperationIncomplete,
@@ -26,6 +27,7 @@ from libcloud_ovm3.errors import (
     PreconditionFailed,
 )
 from libcloud_ovm3.estate import parallel_calls
+from libcloud_ovm3.estate.objects import module_of
 from libcloud_ovm3.operations import file_sources
 from libcloud_ovm3.operations.file_sources import FileSource, StreamSource
 from libcloud_ovm3.simulator import Simulator
@@ -469,6 +471,35 @@ def test_which_upload_is_resumed(
     with pytest.raises(PreconditionFailed, match="no unfinished upload"):
         other.ex_delete_upload(box, second)
     assert other.ex_list_uploads("box") == []
+
+
+def test_of_several_that_write_to_an_upload_one_goes_on(
+    sim: Simulator, driver: OVM3StorageDriver, box: Container, tmp_path: Path
+) -> None:
+    """Two have seen that nobody writes to it, and their files differ; and the client that has begun
+    it, which was taken for dead, wakes up. What is committed is one of the files, whole."""
+    paths = [tmp_path / name for name in "ab"]
+    for path in paths:
+        path.write_bytes(path.name.encode() * 3 * BLOCK_BYTES)
+    ident, other = interrupted(sim, driver, box, str(paths[0])), storage_for(sim)
+    where = other._find(box)
+    place = where.repository.path, where.plain
+
+    def resume(moment: str) -> None:
+        if moment == "before":
+            other.upload_object(str(paths[1]), box, "large", ex_resume=True)
+
+    def wake(moment: str) -> None:
+        if moment == "before":
+            with pytest.raises(AgentFault, match="NotFound"):
+                module_of(where).write_upload("me", ident, *place, 0, b"a" * BLOCK_BYTES)
+
+    sim.misbehave("hook", "libcloud_adopt_upload", hook=resume)
+    sim.misbehave("hook", "libcloud_commit_upload", hook=wake)
+    with pytest.raises(PreconditionFailed, match="goes on at this moment"):
+        driver.upload_object(str(paths[0]), box, "large", ex_resume=True)
+    assert get(driver, "box", "large") == paths[1].read_bytes()
+    assert driver.ex_list_uploads(box) == []
 
 
 # ------------------------------------------------------------------ several calls at a time
