@@ -73,6 +73,7 @@ STEPS = (
     "test_containers.py",
     "test_create_from_template.py",
     "test_disks_at_once.py",
+    "test_erasing.py",
     "test_fault_after.py",
     "test_import_file.py",
     "test_import_url.py",

@@ -121,7 +121,7 @@ def read_key_pairs(estate: Estate) -> KeyPairList:
         return _all(repositories, why_incomplete(hosts, unreachable))
     snapshot = EstateSnapshot(tuple(hosts), tuple(unreachable), tuple(repositories))
     chosen = find_repository(snapshot, estate.keys_repository, "ex_keys_repository")
-    keys, errors = _keys_in(chosen)
+    keys, errors = keys_in(chosen)
     return KeyPairList(tuple(keys), tuple(errors), (chosen,), chosen)
 
 
@@ -168,7 +168,7 @@ def _read_by_any(repository: Repository) -> Recorded | str:
 
 def _all(repositories: Sequence[Repository], errors: list[str]) -> KeyPairList:
     keys: list[KeyPairRecord] = []
-    for result in map_hosts(_keys_in, repositories):
+    for result in map_hosts(keys_in, repositories):
         if isinstance(result, Ovm3Error):
             errors.append(str(result))
             continue
@@ -178,7 +178,7 @@ def _all(repositories: Sequence[Repository], errors: list[str]) -> KeyPairList:
     return KeyPairList(tuple(keys), tuple(errors), tuple(repositories))
 
 
-def _keys_in(repository: Repository) -> tuple[list[KeyPairRecord], list[str]]:
+def keys_in(repository: Repository) -> tuple[list[KeyPairRecord], list[str]]:
     """The key pairs of a repository, and what is wrong with it or them."""
     if not repository.is_clear or not repository.mounted_on:
         return [], [f"key pairs in repository {repository.label} were not read: {repository.error}"]

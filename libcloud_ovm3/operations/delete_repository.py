@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 
 from libcloud_ovm3.agent.identifiers import undashed
-from libcloud_ovm3.errors import (
-    AgentFault,
-    InvalidArgument,
-    OutcomeUnknown,
-    Ovm3Error,
-    PreconditionFailed,
-)
+from libcloud_ovm3.errors import AgentFault, InvalidArgument, OutcomeUnknown, Ovm3Error
 from libcloud_ovm3.estate.disks import read_disk_usage, read_mounts
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.repositories import Repository, list_whole
 from libcloud_ovm3.estate.repository_users import content_of
-from libcloud_ovm3.estate.shares import (
-    RECORD,
-    is_share,
-    label_of,
-    overlaps_among,
-    parse_share,
-    share_of,
-)
+from libcloud_ovm3.estate.shares import RECORD, is_share, label_of, parse_share, share_of
 from libcloud_ovm3.estate.vms import EstateSnapshot, read_estate
 from libcloud_ovm3.operations import repository_doors
 from libcloud_ovm3.operations import repository_steps as steps
@@ -34,6 +20,12 @@ from libcloud_ovm3.operations.detach_repository import (
     require_unused_on,
     unmount_from,
 )
+from libcloud_ovm3.operations.erasable import (
+    eraser_of,
+    require_as_before,
+    require_empty,
+    require_erased,
+)
 from libcloud_ovm3.operations.known_repositories import find_known
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.placement import chosen_views
@@ -41,13 +33,6 @@ from libcloud_ovm3.operations.repository_steps import RepositoryChange
 from libcloud_ovm3.progress import waiting
 
 _ALL = "a repository is deleted only while all hosts respond, as VMs on any may need it"
-# What a repository has at its root (agent-behaviour 4), and what NFS servers put there.
-_OWN = frozenset(
-    "Assemblies ISOs Templates VirtualDisks VirtualMachines .ovsrepo .ovsmeta .generic_fs_stamp "
-    ".libcloud-ovm3 lost+found .snapshot".split()
-)
-_OURS = ".libcloud-ovm3/containers"  # what programs have stored in it (docs/storage.md)
-_OWN_CONTAINER = "repository"  # where those are that are in no plain container
 
 
 def delete_repository(
@@ -68,7 +53,7 @@ def delete_repository(
     operation = Operation(estate)
     snapshot = read_estate(estate)
     chosen_views(snapshot.hosts, snapshot.unreachable, None, but=_ALL)
-    left = unmount_left(operation, snapshot, repository)
+    left = unmount_left(operation, snapshot, repository, erase)
     if left:
         return left
     found = find_known(snapshot, repository)
@@ -76,8 +61,8 @@ def delete_repository(
     own = [h for h in snapshot.hosts if any(one.key == found.key for one in h.repositories)]
     require_unused_on(estate, snapshot, found, own)
     if erase or found.mounted_on:  # else hosts only forget it, as by detaching it
-        _require_empty(found, [*content_of(found, read_disk_usage(snapshot))])
-    last = _eraser(snapshot, found) if erase else None
+        require_empty(found, [*content_of(found, read_disk_usage(snapshot))])
+    last = eraser_of(snapshot, found) if erase else None
     done: list[RepositoryChange] = []
     with waiting(f"deleting {label_of(found)}"):
         others = [host for host in own if last is None or host.address != last.address]
@@ -97,78 +82,14 @@ def _require_told_twice(repository: Repository, erase: bool, confirm: str | None
         raise InvalidArgument("ex_confirm: only ex_erase needs it")
 
 
-def _require_empty(repository: Repository, reasons: Sequence[str]) -> None:
-    if reasons:
-        raise PreconditionFailed(
-            f"{label_of(repository)} was left as it is: {'; '.join(dict.fromkeys(reasons))}"
-        )
-
-
-def _eraser(snapshot: EstateSnapshot, repository: Repository) -> HostView:
-    """The host that erases it: one that can tell what else is on the share.
-
-    :raises PreconditionFailed: there is none, or there is more than a repository has.
-    """
-    host = next((one for one in repository.mounted_on if one.module is not None), None)
-    if host is None:
-        raise PreconditionFailed(
-            f"{label_of(repository)} was left as it is: erasing it takes all that is on its share, "
-            f"and only the host module can tell what that is: no host that has it mounted has it "
-            f"(`ovm3 host install`)"
-        )
-    reasons = list(overlaps_among(snapshot.repositories).get(repository.key, ()))
-    _require_empty(repository, [*reasons, *_strangers(host, repository)])
-    return host
-
-
-def _strangers(host: HostView, repository: Repository) -> list[str]:
-    """What is on the share that is no part of a repository, or that programs have stored there."""
-    assert host.module is not None
-    try:
-        page = host.module.list_files(repository.path)
-        found = [one.name for one in page.entries if one.name not in _OWN]
-        more = [f"{', '.join(found)} is on its share, too"] if found else []
-        if page.after:
-            more.append("there are more than 1000 names on its share")
-        if _has_objects(host, repository):
-            more.append("programs have stored objects in it (the storage driver lists them)")
-    except Ovm3Error as error:
-        return [f"what is on its share is unknown: {error}"]
-    return more
-
-
-def _has_objects(host: HostView, repository: Repository) -> bool:
-    """Whether there are plain containers, objects, or uploads that are not complete."""
-    folder = f"{repository.path}/{_OURS}"
-    names = _names_in(host, folder)
-    own = [f"{folder}/{_OWN_CONTAINER}/{part}" for part in ("data", "uploads")]
-    return bool(set(names) - {_OWN_CONTAINER}) or any(_names_in(host, path) for path in own)
-
-
-def _names_in(host: HostView, folder: str) -> list[str]:
-    """The names in a folder; none, if there is no such folder."""
-    assert host.module is not None
-    try:
-        return [one.name for one in host.module.list_files(folder).entries]
-    except AgentFault as fault:
-        if fault.kind.endswith(".NotFound"):
-            return []
-        raise
-
-
 def _erase(operation: Operation, repository: Repository, host: HostView, made: list[str]) -> None:
     """Erase it, and unmount what is then an empty share.
 
     :param made: gets the steps that were made.
-    :raises PreconditionFailed: something of a VM came into it meanwhile.
+    :raises PreconditionFailed: something came into it meanwhile.
     :raises OperationIncomplete: part of it may be erased.
     """
-    now = list_whole(host, repository.id)
-    if now.virtual_machines or now.virtual_disks:
-        raise PreconditionFailed(
-            f"{label_of(repository)} was not erased: right before, there was something of a VM in "
-            f"it"
-        )
+    require_as_before(operation, repository, host)
     failed: AgentFault | OutcomeUnknown | None = None
     try:
         repository_doors.erase_repository(host, repository.id)
@@ -214,11 +135,13 @@ def _require_erased(
 
 
 def unmount_left(
-    operation: Operation, snapshot: EstateSnapshot, text: str
+    operation: Operation, snapshot: EstateSnapshot, text: str, erase: bool
 ) -> list[RepositoryChange]:
     """Unmount what an interrupted deletion has left mounted: no host has it registered any more.
 
     :param text: the id of the repository, or its export.
+    :param erase: whether its content was to be erased, too.
+    :raises PreconditionFailed: it was to be, and was not.
     """
     share = parse_share(text) if is_share(text) else None
     point = steps.mount_point_of(undashed(text) or "")
@@ -233,6 +156,8 @@ def unmount_left(
                 record.mount_point.rstrip("/") == one.directory for record in known
             )
             if is_meant and is_left:
+                if erase:
+                    require_erased(host, one.directory)
                 steps.unmount(operation, host, one.directory)
                 made.append("unmounted")
 

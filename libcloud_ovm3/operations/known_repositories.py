@@ -51,6 +51,10 @@ class KnownRepository:
         """Its alias."""
         return self.record.alias
 
+    def is_called(self, name: str) -> bool:
+        """Whether a host has this name for it: renaming that was interrupted leaves two names."""
+        return any(record.alias == name for _, record in self.records)
+
     @property
     def owner(self) -> str | None:
         """The uuid of its Manager."""
@@ -128,7 +132,7 @@ def known_called(
     :raises PreconditionFailed: there is none.
     """
     key = undashed(text)
-    found = [one for one in known if text and (one.name == text or one.id == key)]
+    found = [one for one in known if text and (one.is_called(text) or one.id == key)]
     if len(found) > 1:
         several = ", ".join(one.record.id for one in found)
         raise AmbiguousName(f"repository {text!r} may be any of these: {several}; use the id")
@@ -202,7 +206,7 @@ def require_name(name: object, known: Sequence[KnownRepository], own: str = "") 
             f"name {name!r}: a repository cannot have a name with / or control characters, or one "
             f"that looks like an id"
         )
-    others = [one for one in known if one.name == name and one.id != own]
+    others = [one for one in known if one.is_called(name) and one.id != own]
     if others:
         raise NameTaken(f"{others[0].label} has the name {name!r}; choose another one")
     return name

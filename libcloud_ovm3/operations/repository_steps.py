@@ -14,6 +14,7 @@ from libcloud_ovm3.agent.documents import RepositoryRecord
 from libcloud_ovm3.agent.identifiers import undashed
 from libcloud_ovm3.errors import (
     AgentFault,
+    MalformedResponse,
     OperationIncomplete,
     OutcomeUnknown,
     Ovm3Error,
@@ -91,7 +92,8 @@ def device_at(host: HostView, mount_point: str) -> str | None:
 def read_record(host: HostView, mount_point: str) -> FoundRepository | None:
     """What ``.ovsrepo`` on a mounted share says, as the host module reads it; None: there is none.
 
-    :raises Ovm3Error: it cannot be read or understood.
+    :raises PreconditionFailed: it cannot be understood.
+    :raises Ovm3Error: it cannot be read.
     """
     assert host.module is not None
     path = f"{mount_point}/{RECORD}"
@@ -101,7 +103,10 @@ def read_record(host: HostView, mount_point: str) -> FoundRepository | None:
         if fault.kind.endswith(".NotFound"):
             return None
         raise
-    return parse_record(data, f"{host.label}: {path}")
+    try:
+        return parse_record(data, f"{host.label}: {path}")
+    except MalformedResponse as error:
+        raise PreconditionFailed(f"{error}; what is there was left as it is") from error
 
 
 def read_back(operation: Operation, repository_id: str, what: str) -> RepositorySpace:

@@ -4,6 +4,7 @@ from tests.mutants.mutant import Mutant
 
 OPERATIONS = "libcloud_ovm3/operations/"
 DELETE = OPERATIONS + "delete_repository.py"
+ERASABLE = OPERATIONS + "erasable.py"
 USERS = "libcloud_ovm3/estate/repository_users.py"
 
 MUTANTS = [
@@ -51,9 +52,9 @@ MUTANTS = [
     ),
     Mutant(
         "share-lost",
-        DELETE,
-        "        found = [one.name for one in page.entries if one.name not in _OWN]\n",
-        "        found = []\n",
+        ERASABLE,
+        "    found = [one.name for one in page.entries if one.name not in _OWN]\n",
+        "    found = []\n",
         "repositories.strangers_on_the_share_stay",
     ),
     Mutant(
@@ -62,5 +63,33 @@ MUTANTS = [
         "    if reasons:\n",
         "    if False:\n",
         "repositories.a_pool_keeps_the_repository_of_its_file_system",
+    ),
+    Mutant(
+        "share-lost",
+        ERASABLE,
+        "    if own and not (its and its.is_same(own)):\n",
+        "    if False:\n",
+        "repositories.another_share_is_not_erased",
+    ),
+    Mutant(
+        "share-lost",
+        ERASABLE,
+        "    if found is None or found.id != repository.key:\n",
+        "    if False:\n",
+        "repositories.another_repository_is_not_erased",
+    ),
+    Mutant(
+        "share-lost",
+        DELETE,
+        "    require_as_before(operation, repository, host)\n",
+        "",
+        "repositories.what_comes_at_the_last_moment_is_not_erased",
+    ),
+    Mutant(
+        "share-lost",
+        ERASABLE,
+        "        if now.content != repository.content:\n",
+        "        if False:\n",
+        "repositories.what_comes_at_the_last_moment_is_not_erased",
     ),
 ]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+
+from libcloud_ovm3.simulator.host import Mount
 from tests.mutants.disks import PATIENCE, refused
 from tests.operations.sharing import NEW, OLD, SECOND, act, contents, export, make_sim, shown
 from tests.support import driver_for
@@ -71,3 +74,36 @@ def strangers_on_the_share_stay() -> None:
         (sim.path_of(SECOND) / "holidays").mkdir()
         refused(act, driver_for(sim), "erase")
         assert (sim.path_of(SECOND) / "holidays").exists()
+
+
+def another_share_is_not_erased() -> None:
+    """Mounted by hand; it looks like the right one, as it is a copy of it."""
+    with make_sim("plain", "3.3.3", True) as sim:
+        copy = export(sim, "filer:/export/copy")
+        shutil.copytree(sim.path_of(SECOND), copy)
+        for host in sim.hosts:
+            host.mounts[f"/OVS/Repositories/{SECOND}"] = Mount("filer:/export/copy")
+        refused(act, driver_for(sim), "erase")
+        assert (copy / "Templates" / "a.raw").exists()
+
+
+def another_repository_is_not_erased() -> None:
+    """Its export is now another repository's."""
+    with make_sim("plain", "3.3.3", True) as sim:
+        record = sim.path_of(SECOND) / ".ovsrepo"
+        record.write_text(record.read_text().replace("a" * 16, "d" * 16))
+        refused(act, driver_for(sim), "erase")
+        assert record.exists()
+
+
+def what_comes_at_the_last_moment_is_not_erased() -> None:
+    with make_sim("plain", "3.3.3", True) as sim:
+        iso = sim.path_of(SECOND) / "ISOs" / "new.iso"
+
+        def come(moment: str) -> None:
+            if moment == "after":
+                iso.write_bytes(b"new")
+
+        sim.misbehave("hook", "delete_repository", host=1, hook=come)
+        refused(act, driver_for(sim), "erase")
+        assert iso.exists()
