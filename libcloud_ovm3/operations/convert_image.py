@@ -19,11 +19,11 @@ import subprocess
 import tempfile
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, cast
+from typing import IO
 
 from libcloud_ovm3.errors import InvalidArgument, PreconditionFailed
 from libcloud_ovm3.operations.disk_sizes import bytes_text
@@ -37,6 +37,7 @@ from libcloud_ovm3.operations.image_formats import (
     compression,
     image_format,
 )
+from libcloud_ovm3.operations.qcow2_tables import has_all_compressed
 from libcloud_ovm3.progress import copied, waiting
 
 LOOK_LIMIT = 300.0  # seconds for qemu-img to look at an image; check reads all of its tables
@@ -89,11 +90,13 @@ def raw_image(path: str) -> Iterator[LocalImage]:
             found = _decompressed_format(source, f"{path} (decompressed)")
         found = replace(found, label=f"{found.label}, {kind}") if kind else found
         if found.driver != RAW:
-            source = _convert(source, found, f"{folder}/converted", path)
+            source = _convert(source, found, folder, path)
         after = _state(path)
         if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
             raise PreconditionFailed(f"{path} changed while it was read; import it again")
         size = os.stat(source).st_size
+        if not size:
+            raise InvalidArgument(f"{path} ({found.label}) is the image of a disk of 0 bytes")
         yield LocalImage(source, size, f"{path} ({found.label})", found.is_iso)
 
 
@@ -134,11 +137,10 @@ def _decompress(path: str, kind: str, target: str) -> None:
     with (
         waiting(f"decompressing {path} ({kind})"),
         open(path, "rb") as packed,
-        _opened(packed, kind) as content,
         open(target, "wb") as file,
     ):
         shown = 0
-        while block := _read_block(content, path, kind):
+        for block in _blocks(packed, kind, path):
             try:
                 _write_sparsely(file, block)
             except OSError as error:
@@ -149,20 +151,46 @@ def _decompress(path: str, kind: str, target: str) -> None:
         file.truncate()
 
 
-def _opened(packed: IO[bytes], kind: str) -> IO[bytes]:
+def _blocks(packed: IO[bytes], kind: str, path: str) -> Iterator[bytes]:
     """The content of a compressed file."""
-    if kind == GZIP:
-        return cast("IO[bytes]", gzip.open(packed))
-    return cast("IO[bytes]", bz2.open(packed) if kind == BZIP2 else lzma.open(packed))
-
-
-def _read_block(content: IO[bytes], path: str, kind: str) -> bytes:
     try:
-        return content.read(_BLOCK)
+        if kind == GZIP:
+            with gzip.open(packed) as content:
+                yield from iter(lambda: content.read(_BLOCK), b"")
+        elif kind == BZIP2:
+            yield from _streams(packed, bz2.BZ2Decompressor)
+        else:
+            yield from _streams(packed, lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ))
     except (*_BROKEN, OSError) as error:
         raise InvalidArgument(
             f"{path} cannot be decompressed ({kind}), perhaps it is not complete: {error}"
         ) from None
+
+
+def _streams(
+    packed: IO[bytes], begin: Callable[[], bz2.BZ2Decompressor | lzma.LZMADecompressor]
+) -> Iterator[bytes]:
+    """The content of all streams of a file, one after the other, with zeros between and behind
+    them at most. bz2.open and lzma.open end at a stream that is damaged, without an error.
+    """
+    rest = b""
+    while rest := rest.lstrip(b"\0") or _next_data(packed):
+        stream = begin()
+        yield stream.decompress(rest, _BLOCK)
+        while not stream.eof:
+            more = packed.read(_BLOCK) if stream.needs_input else b""
+            if stream.needs_input and not more:
+                raise EOFError("it ends within a stream")
+            yield stream.decompress(more, _BLOCK)
+        rest = stream.unused_data
+
+
+def _next_data(packed: IO[bytes]) -> bytes:
+    """The next bytes of a file that are no zeros; none at its end."""
+    while block := packed.read(_BLOCK):
+        if data := block.lstrip(b"\0"):
+            return data
+    return b""
 
 
 def _write_sparsely(file: IO[bytes], block: bytes) -> None:
@@ -189,22 +217,25 @@ def _no_space(target: str, what: str, error: OSError | None = None) -> Precondit
 # ------------------------------------------------------------------ qemu-img
 
 
-def _convert(source: str, found: ImageFormat, target: str, label: str) -> str:
+def _convert(source: str, found: ImageFormat, folder: str, label: str) -> str:
     """Convert an image to a sparse raw file.
 
-    :return: the target.
+    :param folder: for temporary files.
+    :return: the raw file, in this folder.
     """
-    image = ["--image-opts", _options(source, found.driver)]
-    # What is cut off at the end of an image is read as zeros by convert, without an error.
-    _run(["check", "-q", *image], label, (_LEAKED, _NO_CHECK))
-    facts = json.loads(_run(["info", "--output=json", *image], label))
+    image, target = _named(source, found.driver, folder), f"{folder}/converted"
+    # What is cut off at the end of an image is read as zeros by convert, without an error. check
+    # overlooks up to one cluster of it.
+    _run(["check", "-q", image], label, (_LEAKED, _NO_CHECK))
+    facts = json.loads(_run(["info", "--output=json", image], label))
     if "backing-filename" in facts or facts.get("format") != found.driver:
         raise InvalidArgument(f"{label} refers to another file, or is no {found.label}: {facts}")
-    extents = json.loads(_run(["map", "--output=json", *image], label))
-    data = sum(one["length"] for one in extents if one["data"] and not one["zero"])
-    _require_space(target, data, label)
+    extents = json.loads(_run(["map", "--output=json", image], label))
+    own = [one for one in extents if one["data"] and not one["zero"]]
+    _require_whole(source, found, own, label)
+    _require_space(target, sum(one["length"] for one in own), label)
     with waiting(f"converting {label} ({found.label})"):
-        _run_convert(["convert", "-p", "-O", RAW, *image, target], label)
+        _run_convert(["convert", "-p", "-O", RAW, image, target], label)
     size = os.stat(target).st_size
     if size != facts["virtual-size"]:
         raise PreconditionFailed(
@@ -213,12 +244,35 @@ def _convert(source: str, found: ImageFormat, target: str, label: str) -> str:
     return target
 
 
-def _options(source: str, driver: str) -> str:
-    """The image as qemu-img takes it: as a file, whatever its name looks like, in this format."""
-    name = os.path.abspath(source).replace(",", ",,")
-    # A VHD has two sizes. The other one, of its geometry, may be smaller, and would cut it.
-    more = ",force_size_calc=current_size" if driver == "vpc" else ""
-    return f"driver={driver}{more},file.driver=file,file.filename={name}"
+def _named(source: str, driver: str, folder: str) -> str:
+    """The image as qemu-img takes it: as a file, in this format, without any other file.
+
+    A link in our folder leads to it: the name of the file may be no UTF-8.
+    """
+    link = f"{folder}/source"
+    os.symlink(os.path.abspath(source), link)
+    image: dict[str, object] = {
+        "driver": driver,
+        "file": {"driver": "file", "filename": link},
+        "backing": None,
+    }
+    if driver == "vpc":  # it has two sizes. The other one, of its geometry, may be smaller
+        image["force_size_calc"] = "current_size"
+    return f"json:{json.dumps(image)}"
+
+
+def _require_whole(
+    source: str, found: ImageFormat, extents: list[dict[str, int]], label: str
+) -> None:
+    """Check that an image has all that its tables say.
+
+    :param extents: where its data is, as far as qemu-img tells.
+    :raises InvalidArgument: its file ends before.
+    """
+    size = os.stat(source).st_size
+    is_whole = all(one["offset"] + one["length"] <= size for one in extents if "offset" in one)
+    if not is_whole or (found.driver == "qcow2" and not has_all_compressed(source)):
+        raise InvalidArgument(f"{label} ({found.label}) ends within its data: it is not complete")
 
 
 def _start(arguments: list[str], label: str) -> subprocess.Popen[bytes]:

@@ -25,8 +25,10 @@ GZIP, BZIP2, XZ = "gzip", "bzip2", "xz"
 RAW = "raw"
 
 _ISO_MAGIC = slice(0x8001, 0x8006)  # of the first volume descriptor (ECMA-119 8.1)
+_ISO_TYPE = 0x8000  # of that descriptor
 _VHD = b"conectix"
 _VHD_TYPES = {2: "VHD (fixed)", 3: "VHD (dynamic)"}
+_VHD_SAME = (slice(48, 56), slice(60, 64), slice(68, 84))  # its size, its type, its id
 _TAR = slice(257, 262)
 _NO_PARENT = b"ffffffff"
 
@@ -104,8 +106,11 @@ def image_format(head: bytes, tail: bytes, size_bytes: int, label: str) -> Image
     if head[0x40:0x44] == b"\x7f\x10\xda\xbe":
         return _vdi(head, size_bytes, label)
     if head.startswith(_VHD) or tail.startswith(_VHD):
-        return _vhd(head, tail, label)
-    return ImageFormat(RAW, RAW, is_iso=head[_ISO_MAGIC] == b"CD001")
+        return _vhd(head, tail, size_bytes, label)
+    is_iso = head[_ISO_MAGIC] == b"CD001"
+    if is_iso and head[_ISO_TYPE] == 1:  # the primary descriptor, which has the size
+        _require_whole_iso(head, size_bytes, label)
+    return ImageFormat(RAW, RAW, is_iso)
 
 
 def _refuse_other_files(label: str, what: str) -> InvalidArgument:
@@ -146,7 +151,10 @@ def _vmdk(head: bytes, label: str) -> ImageFormat:
             f"{label} is a VMDK whose descriptor is not in its first {HEAD_BYTES} bytes, or that "
             f"is not complete: convert it to qcow2"
         )
+    # Other programs look for a parent in the 20 sectors behind the first one, whatever it says.
     text = head[begin:end].rstrip(b"\0")
+    if offset != 1 or b"parentfilenamehint" in head[512 : 21 * 512].lower():
+        raise _refuse_other_files(label, "has a parent, or its descriptor at an unusual place")
     parents = re.findall(rb"(?im)^\s*parentCID\s*=\s*(\S+)", text)
     if b"parentfilenamehint" in text.lower() or any(one.lower() != _NO_PARENT for one in parents):
         raise _refuse_other_files(label, "has a parent")
@@ -166,8 +174,10 @@ def _vdi(head: bytes, size_bytes: int, label: str) -> ImageFormat:
     return ImageFormat("vdi", "VDI")
 
 
-def _vhd(head: bytes, tail: bytes, label: str) -> ImageFormat:
-    """A VHD has its footer at its end; one that grows has a copy of it at its beginning."""
+def _vhd(head: bytes, tail: bytes, size_bytes: int, label: str) -> ImageFormat:
+    """A VHD has its footer at its end; one that grows has a copy of it at its beginning, which
+    other programs read.
+    """
     if not tail.startswith(_VHD):
         raise InvalidArgument(f"{label} is a VHD without its footer: it is not complete")
     kind = _unpack(">I", tail, 60, label)
@@ -175,4 +185,21 @@ def _vhd(head: bytes, tail: bytes, label: str) -> ImageFormat:
         raise _refuse_other_files(label, "is a differencing VHD")
     if kind not in _VHD_TYPES or (kind == 3) != head.startswith(_VHD):
         raise InvalidArgument(f"{label} is a VHD of the unknown type {kind}")
+    size = _unpack(">Q", tail, 48, label)
+    if kind == 2 and size + len(tail) != size_bytes:
+        raise InvalidArgument(
+            f"{label} is a VHD (fixed) of a disk of {size} bytes, and has {size_bytes}: it is not "
+            f"complete, or a raw disk that ends as a VHD does"
+        )
+    if kind == 3 and any(head[part] != tail[part] for part in _VHD_SAME):
+        raise InvalidArgument(f"{label} is a VHD whose footer is not that of its beginning")
     return ImageFormat("vpc", _VHD_TYPES[kind])
+
+
+def _require_whole_iso(head: bytes, size_bytes: int, label: str) -> None:
+    """ECMA-119 8.4.8, 8.4.12: the number of blocks of the volume, and their size."""
+    blocks, block = _unpack("<I", head, 0x8050, label), _unpack("<H", head, 0x8080, label)
+    if size_bytes < blocks * block:
+        raise InvalidArgument(
+            f"{label} is an ISO of {blocks * block} bytes, and has {size_bytes}: it is not complete"
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import subprocess
 import tempfile
@@ -13,7 +14,9 @@ import pytest
 from libcloud.compute.types import NodeState
 
 from libcloud_ovm3.errors import InvalidArgument, PreconditionFailed
+from libcloud_ovm3.operations import image_formats
 from libcloud_ovm3.operations.convert_image import raw_image
+from libcloud_ovm3.operations.image_formats import ImageFormat
 from libcloud_ovm3.simulator import Simulator
 from tests.support import driver_for, simulate
 
@@ -77,18 +80,54 @@ def test_every_format_becomes_the_same_disk(image: Path, disk: Path) -> None:
         assert Path(found.path).stat().st_blocks * 512 < 8 * MIB, "holes are kept"
 
 
-def test_what_is_cut_off_is_refused(image: Path, tmp_path: Path) -> None:
-    """qemu-img convert reads zeros there."""
+def test_what_is_cut_off_is_refused(image: Path, disk: Path, tmp_path: Path) -> None:
+    """qemu-img convert reads zeros there, and its check overlooks less than a cluster."""
     cut = tmp_path / "cut"
-    shutil.copyfile(image, cut)
-    os.truncate(cut, cut.stat().st_size - 2 * MIB)
     if "fixed" in image.name or "exact" in image.name:
         return  # it is a raw disk without its end: nothing in it says so
+    for cut_bytes in (2 * MIB, 70_000, 65_535, 9000, 700):
+        shutil.copyfile(image, cut)
+        os.truncate(cut, cut.stat().st_size - cut_bytes)
+        try:
+            with raw_image(str(cut)) as found:
+                content = Path(found.path).read_bytes()
+        except (InvalidArgument, PreconditionFailed):
+            continue
+        assert content[:SIZE] == disk.read_bytes(), "what was cut off was needed by nothing"
+
+
+def test_compressed_data_that_is_cut_off(tmp_path: Path) -> None:
+    """Zeros behind it are decompressed to something, without an error."""
+    words = [os.urandom(6) for _ in range(300)]
+    (tmp_path / "raw").write_bytes(b"".join(random.choices(words, k=32 * 4096))[: 10 << 16])
+    path = tmp_path / "x.qcow2"
+    qemu_img("convert", "-f", "raw", "-O", "qcow2", "-c", tmp_path / "raw", path)
+    size = path.stat().st_size
+    for cut_bytes in range(600, 4000, 333):
+        os.truncate(path, size - cut_bytes)
+        with (
+            pytest.raises((InvalidArgument, PreconditionFailed), match="not complete"),
+            raw_image(str(path)),
+        ):
+            pass
+
+
+@pytest.mark.parametrize("kind", ["qcow2", "vdi", "vhdx"])
+def test_a_disk_of_no_bytes(tmp_path: Path, kind: str) -> None:
+    qemu_img("create", "-q", "-f", kind, tmp_path / "x", "0")
     with (
-        pytest.raises((InvalidArgument, PreconditionFailed), match="not complete"),
-        raw_image(str(cut)),
+        pytest.raises(InvalidArgument, match="of a disk of 0 bytes"),
+        raw_image(str(tmp_path / "x")),
     ):
         pass
+
+
+def test_a_name_that_is_no_utf8(disk: Path, tmp_path: Path) -> None:
+    path = os.fsdecode(os.fsencode(tmp_path) + b"/\xff,x.qcow2")
+    qemu_img("convert", "-f", "raw", "-O", "qcow2", disk, tmp_path / "x")
+    os.rename(tmp_path / "x", path)
+    with raw_image(path) as found:
+        assert Path(found.path).read_bytes() == disk.read_bytes()
 
 
 def test_a_vhd_becomes_a_template_that_starts(disk: Path, tmp_path: Path) -> None:
@@ -114,6 +153,21 @@ def test_a_vhd_becomes_a_template_that_starts(disk: Path, tmp_path: Path) -> Non
 def assert_runs_with(sim: Simulator, content: bytes) -> None:
     disks = [path.read_bytes() for path in (sim.repository_path / "VirtualDisks").iterdir()]
     assert content in disks
+
+
+def test_qemu_img_itself_opens_no_other_file(
+    disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even if our look at the header overlooks that the image names one: it is not missed."""
+    shutil.copyfile(disk, tmp_path / "base")
+    qemu_img("create", "-q", "-f", "qcow2", "-b", tmp_path / "base", "-F", "raw", tmp_path / "x")
+    (tmp_path / "base").unlink()
+    monkeypatch.setattr(image_formats, "_qcow2", lambda *_: ImageFormat("qcow2", "qcow2"))
+    with (
+        pytest.raises(InvalidArgument, match="refers to another file"),
+        raw_image(str(tmp_path / "x")),
+    ):
+        pass
 
 
 def test_other_files_are_never_opened(disk: Path, tmp_path: Path) -> None:

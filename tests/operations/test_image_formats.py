@@ -6,6 +6,9 @@ import bz2
 import gzip
 import lzma
 import struct
+import tempfile
+import zlib
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -23,6 +26,7 @@ from libcloud_ovm3.operations.image_formats import (
     compression,
     image_format,
 )
+from libcloud_ovm3.operations.qcow2_tables import has_all_compressed
 
 
 def what(data: bytes) -> ImageFormat:
@@ -34,14 +38,29 @@ def qcow2(backing: int = 0, crypt: int = 0, features: int = 0, version: int = 3)
     return head.ljust(72, b"\0") + struct.pack(">Q", features) + bytes(1024)
 
 
-def vmdk(descriptor: str, capacity: int = 2048, offset: int = 1) -> bytes:
-    head = b"KDMV" + struct.pack("<IIQQQQ", 1, 3, capacity, 128, offset, 20)
+def vmdk(descriptor: str, capacity: int = 2048, offset: int = 1, sectors: int = 20) -> bytes:
+    head = b"KDMV" + struct.pack("<IIQQQQ", 1, 3, capacity, 128, offset, sectors)
     return head.ljust(512, b"\0") + descriptor.encode().ljust(20 * 512, b"\0") + bytes(512)
 
 
-def vhd(kind: int, at_begin: bool = False) -> bytes:
-    footer = (b"conectix".ljust(60, b"\0") + struct.pack(">I", kind)).ljust(512, b"\0")
-    return footer * at_begin + bytes(4096) + footer
+def vhd(kind: int, at_begin: bool = False, size: int = 4096, begins: int = 0) -> bytes:
+    """
+    :param size: of the disk, as its footer says.
+    :param begins: the type that the copy of the footer at its beginning says, if it is another one.
+    """
+    begin = b"conectix".ljust(48, b"\0") + struct.pack(">QI", size, 0)
+    head, footer = (
+        (begin + struct.pack(">I", one)).ljust(512, b"\0") for one in (begins or kind, kind)
+    )
+    return head * at_begin + bytes(4096) + footer
+
+
+def iso(blocks: int) -> bytes:
+    data = bytearray(0x8800)
+    data[0x8000:0x8006] = b"\1CD001"
+    struct.pack_into("<I", data, 0x8050, blocks)
+    struct.pack_into("<H", data, 0x8080, 2048)
+    return bytes(data)
 
 
 def vdi(kind: int = 1, blocks: int = 0) -> bytes:
@@ -77,8 +96,9 @@ def test_formats(data: bytes, driver: str) -> None:
     assert not what(data).is_iso
 
 
-def test_an_iso_is_raw_too() -> None:
-    found = what(bytes(0x8001) + b"CD001" + bytes(2048))
+@pytest.mark.parametrize("data", [bytes(0x8001) + b"CD001" + bytes(2048), iso(17), iso(5)])
+def test_an_iso_is_raw_too(data: bytes) -> None:
+    found = what(data)
     assert (found.driver, found.is_iso) == (RAW, True)
 
 
@@ -98,10 +118,17 @@ def test_an_iso_is_raw_too() -> None:
         (vmdk(OWN, capacity=0), "one of several files"),
         (vmdk(OWN, offset=0), "one of several files"),
         (vmdk(OWN, offset=1 << 30), "not in its first"),
+        # Where qemu-img looks for a parent, whatever the header says.
+        (vmdk(OWN.ljust(5120) + 'parentFileNameHint="/etc/passwd"', sectors=10), "has a parent"),
+        (vmdk("parentFileNameHint".ljust(5120) + OWN, offset=11, sectors=9), "unusual place"),
         (b"# Disk DescriptorFile\nversion=1\n", "descriptor of a VMDK"),
         (vhd(4, at_begin=True), "differencing"),
         (vhd(7), "unknown type 7"),
         (vhd(3, at_begin=True)[:-512], "without its footer"),
+        (vhd(3, at_begin=True, begins=4), "not that of its beginning"),
+        (vhd(2)[2048:], "fixed.* of a disk of 4096 bytes, and has 2560"),  # the second part of it
+        (vhd(2, size=512), "of a disk of 512 bytes, and has 4608"),  # a guest has written that
+        (iso(18), "an ISO of 36864 bytes, and has 34816: it is not complete"),
         (vdi(kind=4), "a VDI with a parent"),
         (vdi(blocks=1), "ends too early"),
         (b"PK\x03\x04" + bytes(99), "a ZIP archive"),
@@ -123,6 +150,29 @@ def test_every_content_has_an_answer(data: bytes) -> None:
         except InvalidArgument:
             continue
         assert found.driver != RAW or not begin
+
+
+def compressed_qcow2(content: bytes, are_long: bool) -> bytes:
+    """Of one cluster of 64 KiB: header, first table, second table, compressed data."""
+    packer = zlib.compressobj(wbits=-12)
+    data = packer.compress(content) + packer.flush()
+    head = b"QFI\xfb" + struct.pack(">IQIIQIIQ", 3, 0, 0, 16, 1 << 16, 0, 1, 1 << 16)
+    head = head.ljust(72, b"\0") + struct.pack(">Q", are_long << 4)
+    entry = (1 << 62) | ((len(data) - 1) // 512 << 54) | (3 << 16)
+    tables = [struct.pack(">Q", one).ljust(1 << 16, b"\0") for one in (2 << 16, entry)]
+    return head.ljust(1 << 16, b"\0") + b"".join(tables) + data
+
+
+@given(st.binary(min_size=1, max_size=3000), st.booleans(), st.data())
+def test_compressed_clusters_that_are_cut_off(
+    content: bytes, are_long: bool, cut: st.DataObject
+) -> None:
+    """By any byte: of the data, or of the tables."""
+    whole = compressed_qcow2(content, are_long)
+    with tempfile.NamedTemporaryFile() as file:
+        for size in (len(whole), len(whole) + 99, cut.draw(st.integers(300, len(whole) - 1))):
+            Path(file.name).write_bytes(whole[:size].ljust(size, b"\0"))
+            assert has_all_compressed(file.name) == (size >= len(whole))
 
 
 @given(st.binary(max_size=100))

@@ -88,6 +88,32 @@ def test_a_compressed_file_is_decompressed(sim: Simulator, tmp_path: Path, pack:
     assert len(driver_for(sim).list_images()) == 1
 
 
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
+def test_a_file_of_several_streams(tmp_path: Path, pack: Any) -> None:
+    """As parallel programs make them. One that is damaged is not taken for the end."""
+    content, path = put(tmp_path / "x", MIB), tmp_path / "packed"
+    first, second = pack(content[:5000]), pack(content[5000:])
+    for between in (b"", bytes(8)):
+        path.write_bytes(first + between + second + bytes(4))
+        with convert_image.raw_image(str(path)) as found:
+            assert Path(found.path).read_bytes() == content
+    for at in (0, 1, 20, len(second) // 2):
+        damaged = second[:at] + bytes([second[at] ^ 0x55]) + second[at + 1 :]
+        path.write_bytes(first + damaged)
+        with (
+            pytest.raises(InvalidArgument, match="cannot be decompressed"),
+            convert_image.raw_image(str(path)),
+        ):
+            pass
+    for end in (1, 4, 12, len(second) - 1):
+        path.write_bytes(first + second[:end])
+        with (
+            pytest.raises(InvalidArgument, match="not complete"),
+            convert_image.raw_image(str(path)),
+        ):
+            pass
+
+
 def test_an_iso_is_seen_by_its_content(sim: Simulator, tmp_path: Path) -> None:
     content = bytes(0x8001) + b"CD001" + os.urandom(1000)
     (tmp_path / "cd.img").write_bytes(content)
