@@ -82,7 +82,7 @@ def image_format(head: bytes, tail: bytes, size_bytes: int, label: str) -> Image
     :param label: how messages name it.
     :raises InvalidArgument: it is no disk, not all of one, or in a format that is not supported.
     """
-    if not head:
+    if not head or not size_bytes:  # files of the kernel say 0 and have a content
         raise InvalidArgument(f"{label} is empty")
     for begin, what, advice in _OTHERS:
         if head.startswith(begin):

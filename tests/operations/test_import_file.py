@@ -136,6 +136,7 @@ def test_what_is_refused(sim: Simulator, tmp_path: Path, monkeypatch: pytest.Mon
         (str(tmp_path / "none"), {}, "expected a URL or a file that exists"),
         (str(tmp_path), {}, "not a regular file"),
         (str(tmp_path / "x.ova"), {}, "tar archive"),
+        ("/proc/cpuinfo", {}, "is empty"),
         (str(tmp_path / "twice"), {}, "compressed once more"),
         (path, {"ex_size_bytes": 5}, "ex_size_bytes 5: is for URLs"),
         (path, {"ex_resume": 5}, "ex_resume 5: expected"),
