@@ -88,6 +88,9 @@ def _trust_options(command: Any) -> Any:
               help="A program that prints the password in its first line. Run without a shell, "
               "whenever the estate is used.")  # fmt: skip
 @click.option("--no-save-password", is_flag=True, help="Ask for the password in each command.")
+@click.option("--containers-repository", metavar="ID|ALIAS",
+              help="Repository in which programs make containers for files.  [default: the only "
+              "one]")  # fmt: skip
 @click.option("--watch-dhcp", is_flag=True,
               help="Have each host watch which addresses DHCP gives to VMs "
               "that it starts.")  # fmt: skip
@@ -109,6 +112,7 @@ def add(
     default_network: str | None,
     public_networks: tuple[str, ...],
     keys_repository: str | None,
+    containers_repository: str | None,
     watch_dhcp: bool,
     **trust: Any,
 ) -> None:
@@ -125,7 +129,10 @@ def add(
         changing.require_writable()  # before anybody is asked
         more = _more_keys(
             network_arguments(traffic_labels, default_network, public_networks),
-            keys_repository,
+            {
+                "ex_keys_repository": keys_repository,
+                "ex_containers_repository": containers_repository,
+            },
             watch_dhcp,
         )
         given = trust_arguments(**trust)
@@ -219,17 +226,17 @@ def _password_keys(files: tuple[str, ...], command: str | None) -> dict[str, Any
 
 
 def _more_keys(
-    networks: dict[str, Any], keys_repository: str | None, watch_dhcp: bool
+    networks: dict[str, Any], repositories: dict[str, str | None], watch_dhcp: bool
 ) -> dict[str, Any]:
-    """What the options of networks, key pairs and DHCP become in the file.
+    """What the options of networks, repositories and DHCP become in the file.
 
     :raises InvalidArgument: one is not valid.
     """
     NetworkOptions.of(*networks.values())
     given = {**networks, "ex_watch_dhcp": watch_dhcp}
-    if keys_repository is not None:
-        name = "ex_keys_repository"
-        given[name] = parse_repository(keys_repository, name)
+    for name, repository in repositories.items():
+        if repository is not None:
+            given[name] = parse_repository(repository, name)
     return {_KEYS[argument]: value for argument, value in given.items() if value}
 
 

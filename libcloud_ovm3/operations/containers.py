@@ -104,8 +104,8 @@ def _target(estate: Estate, wanted: str | None) -> Repository:
         names = ", ".join(f"{one.id} ({one.record.alias})" for one in repositories) or "none"
         unread = "".join(f"; not read: {error}" for error in errors)
         raise PreconditionFailed(
-            f"which repository a new container goes into is not known: name one with {_OPTION}, by "
-            f"its id or alias; there are: {names}{unread}"
+            f"which repository a new container goes into is not known: name one with {_OPTION} (in "
+            f"an estate: containers_repository), by its id or alias; there are: {names}{unread}"
         )
     return repositories[0]
 

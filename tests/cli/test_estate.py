@@ -62,12 +62,13 @@ def test_networks_and_the_repository_of_keys_are_saved_and_used(
     add = ("estate", "add", "lab", address(pool), "--yes")
     labels = ("--traffic-label", "guest=bond0", "--traffic-label", "public=bond1")
     more = ("--default-network", "guest:100", "--public-network", "public")
-    more += ("--keys-repository", "MyRepo", "--watch-dhcp")
+    more += ("--keys-repository", "MyRepo", "--watch-dhcp", "--containers-repository", "MyRepo")
     for wrong, text in (
         (("--traffic-label", "guest"), "'guest': expected LABEL=INTERFACE"),
         (("--traffic-label", "guest=a", "--traffic-label", "guest=b"), "once per label"),
         (("--traffic-label", "lan=bond0"), "--traffic-label: unknown label 'lan'"),
         (("--keys-repository", ""), "--keys-repository '': expected the id or the alias"),
+        (("--containers-repository", ""), "--containers-repository '': expected the id or the"),
         (("--default-network", "guest:100"), "--traffic-label does not say which interface"),
     ):
         status, out = invoke(*add, *wrong, OVM3_PASSWORD=pool.password)
@@ -79,6 +80,7 @@ def test_networks_and_the_repository_of_keys_are_saved_and_used(
     assert entry["traffic_labels"] == {"guest": "bond0", "public": "bond1"}
     assert (entry["default_network"], entry["public_networks"]) == ("guest:100", ["public"])
     assert (entry["keys_repository"], entry["watch_dhcp"]) == ("MyRepo", True)
+    assert entry["containers_repository"] == "MyRepo"
     assert invoke("vm", "list")[0] == 0
     status, out = invoke("vm", "list", "--traffic-label", "public=bond1")
     assert (status, "does not say which interface carries 'guest'" in out) == (2, True)

@@ -115,12 +115,16 @@ def test_the_repositories_of_the_page() -> None:
         export(sim, "filer:/export/second").mkdir(parents=True)
         driver = driver_for(sim)
         second = driver.list_locations()[1].id
+        found: dict[str, Any] = {}
         for line in blocks_of("Repositories")[0].splitlines():
             program, _, name, provider, *words = line.replace("ovm-2", second).split()
             assert (program, provider) == ("salt-cloud", "lab")
             function = getattr(driver, name)
-            found = quietly(function, **typed(function, dict(word.split("=", 1) for word in words)))
-    assert {one.name for one in found} == {"MyRepo", "Second"}
+            given = typed(function, dict(word.split("=", 1) for word in words))
+            found[name] = quietly(function, **given)
+        names = {one.name for one in driver.ex_list_repositories()}
+    assert {one.name for one in found["ex_list_repositories"]} == {"MyRepo", "Spare"}
+    assert (found["ex_delete_repository"], names) == (True, {"MyRepo"})
 
 
 def test_the_networks_of_the_page() -> None:
