@@ -117,6 +117,10 @@ OF_OUR_OWN = {
     # key pairs, and new nodes
     "key-lost": "a public key is overwritten, or another one than was meant is deleted",
     "key-guessed": "a key pair is chosen, though there may be another one of the name or elsewhere",
+    # imports
+    "torn-image": "an image that is cut off, or not there yet, is taken as whole",
+    "other-files": "an import reads other files than the one that was named",
+    "no-disk": "what is no disk, or not one of a proper size, becomes a template",
     # repositories
     "share-lost": "what is on an export is overwritten or erased, or may be",
     "unmounted-in-use": "a repository is unmounted while a VM runs with a file of it",
