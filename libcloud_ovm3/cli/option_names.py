@@ -119,6 +119,7 @@ _TERMS = (
     (r"create_volume\(snapshot=\.\.\.\)", "`ovm3 volume create NAME --snapshot`"),
     (r"create_volume_snapshot", "`ovm3 snapshot create`"),
     (r"destroy_volume_snapshot", "`ovm3 snapshot destroy`"),
+    (r"destroy_volume\(('[^']*'|\"[^\"]*\")\)", r"`ovm3 volume destroy \1`"),
     (r"destroy_volume", "`ovm3 volume destroy`"),
     (r"(start|destroy)_node\(('[^']*')\)", r"`ovm3 vm \1 \2`"),
     (r"start_node", "`ovm3 vm start`"),

@@ -267,4 +267,7 @@ def require_reachable(
         return
     where = "no host has" if host is None else f"{host.label}, where the VM runs, does not have"
     ids = ", ".join(dict.fromkeys(r.id for r in needed if r is not None))
-    raise PreconditionFailed(f"{what} cannot be reached: {where} these repositories mounted: {ids}")
+    hint = "" if host is None else "; ex_attach_repository attaches one to it"
+    raise PreconditionFailed(
+        f"{what} cannot be reached: {where} these repositories mounted: {ids}{hint}"
+    )

@@ -104,7 +104,8 @@ def _state(path: str) -> os.stat_result:
     try:
         found = os.stat(path)
     except (OSError, ValueError) as error:
-        raise InvalidArgument(f"{path!r}: expected a URL or a file that exists: {error}") from None
+        why = error.strerror if isinstance(error, OSError) else error
+        raise InvalidArgument(f"{path!r}: expected a URL or a file that exists: {why}") from None
     if not stat.S_ISREG(found.st_mode):
         raise InvalidArgument(f"{path!r} is not a regular file")
     return found

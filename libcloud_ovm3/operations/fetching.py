@@ -70,8 +70,8 @@ class Fetch:
         removes = "delete_image" if self.folder == ISOS else "destroy_volume"
         return self.operation.incomplete(
             f"{self.host.label}: importing {self.path} is not complete: {why}. "
-            f"ex_finish_import({self.id!r}) looks again; {removes} removes it, once the host does "
-            f"not write to it any more",
+            f"ex_finish_import({self.id!r}) looks again; {removes}({self.id!r}) removes it, once "
+            f"the host does not write to it any more",
             left=self.left,
             host=str(self.host.address),
         )

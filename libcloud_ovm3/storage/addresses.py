@@ -34,7 +34,7 @@ class Addresses(StorageBase):
         return True
 
     def enable_object_cdn(self, obj: Object) -> bool:
-        """The same for an object.
+        """Nothing is to be done: the object has an address (:meth:`get_object_cdn_url`).
 
         :param obj: The object. (required)
         :type obj: :class:`libcloud.storage.base.Object`

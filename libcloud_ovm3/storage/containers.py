@@ -28,7 +28,7 @@ class Containers(StorageBase):
         yield from self.list_containers()
 
     def list_containers(self) -> list[Container]:
-        """The same as a list.
+        """The repositories, and the plain containers in them, by name.
 
         :raises Ovm3Error: No host responded; or with ``ex_strict``, something cannot be read.
         :rtype: ``list`` of :class:`libcloud.storage.base.Container`

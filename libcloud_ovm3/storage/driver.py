@@ -9,4 +9,8 @@ from libcloud_ovm3.storage.transfers import Transfers
 
 
 class OVM3StorageDriver(Containers, Objects, Transfers, Addresses):
-    """Apache Libcloud's storage driver for the repositories of Oracle VM Server 3 hosts."""
+    """Apache Libcloud's storage driver for the repositories of Oracle VM Server 3 hosts.
+
+    Containers are repositories, and plain containers in them; objects are files
+    (docs/storage.md). The arguments are those of the compute driver (docs/driver.md).
+    """

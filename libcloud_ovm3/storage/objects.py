@@ -48,7 +48,7 @@ class Objects(StorageBase):
     def list_container_objects(
         self, container: Container, prefix: str | None = None, ex_prefix: str | None = None
     ) -> list[Object]:
-        """The same as a list, sorted by name.
+        """The objects of a container, sorted by name.
 
         :param container: The container. (required)
         :type container: :class:`libcloud.storage.base.Container`

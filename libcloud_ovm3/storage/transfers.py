@@ -97,7 +97,8 @@ class Transfers(StorageBase):
         *,
         ex_progress: Progress | None = None,
     ) -> Object:
-        """The same with what an iterator brings, in pieces of any size, or an open binary file.
+        """Upload what an iterator brings, in pieces of any size, or an open binary file: afterwards
+        there is the old object or the new one, never half of it.
 
         :param iterator: Brings ``bytes``; of something with a method ``read``, that is called.
             (required)
@@ -197,7 +198,8 @@ class Transfers(StorageBase):
         *,
         ex_progress: Progress | None = None,
     ) -> bool:
-        """The same with a part of an object.
+        """Download a part of an object into a file: afterwards all of that is there, or the file is
+        as it was.
 
         :param obj: The object. (required)
         :type obj: :class:`libcloud.storage.base.Object`
@@ -267,7 +269,8 @@ class Transfers(StorageBase):
         end_bytes: int | None = None,
         chunk_size: int | None = None,
     ) -> Iterator[bytes]:
-        """The same with a part of an object.
+        """A part of an object as pieces of bytes. All of them are of one content, or an error is
+        raised.
 
         :param obj: The object. (required)
         :type obj: :class:`libcloud.storage.base.Object`

@@ -215,7 +215,10 @@ def test_repositories_that_a_host_lacks() -> None:
         volume_id = f"{second}/VirtualDisks/far.img"
         sim.add_vm("run", running_on=0)
         sim.add_vm("off")
-        why = "where the VM runs, does not have these repositories mounted"
+        why = (
+            "where the VM runs, does not have these repositories mounted: .*; ex_attach_repository "
+            "attaches one to it"
+        )
         lab.refuse(PreconditionFailed, why, lab.attach, lab.node("run"), volume_id)
         assert lab.attach(lab.node("off"), volume_id)
         assert lab.driver.start_node(lab.node("off"))  # by the one host that has both

@@ -133,7 +133,7 @@ def test_what_is_refused(sim: Simulator, tmp_path: Path, monkeypatch: pytest.Mon
     put(tmp_path / "x.img", MIB)
     path = str(tmp_path / "x.img")
     for source, options, match in (
-        (str(tmp_path / "none"), {}, "expected a URL or a file that exists"),
+        (str(tmp_path / "none"), {}, "a file that exists: No such file or directory$"),
         (str(tmp_path), {}, "not a regular file"),
         (str(tmp_path / "x.ova"), {}, "tar archive"),
         ("/proc/cpuinfo", {}, "is empty"),

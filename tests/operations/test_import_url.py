@@ -113,6 +113,7 @@ def test_a_lost_import_is_finished_later_and_never_fetched_twice(
     path = caught.value.left[0]
     pending = f"{sim.repository_id}/VirtualDisks/{path.rpartition('/')[2]}"
     assert f"ex_finish_import({pending!r})" in str(caught.value)
+    assert f"destroy_volume({pending!r}) removes it" in str(caught.value)
     given = {} if has_module(sim) else {"ex_size_bytes": size}
     with pytest.raises(PreconditionFailed, match="0 of 12388 bytes are there"):
         driver.ex_finish_import(pending, **given)
