@@ -118,6 +118,7 @@ _TERMS = (
     (r"ex_size_bytes", "--size"),
     (r"create_volume\(snapshot=\.\.\.\)", "`ovm3 volume create NAME --snapshot`"),
     (r"create_volume_snapshot", "`ovm3 snapshot create`"),
+    (r"delete_key_pair", "`ovm3 key delete`"),
     (r"destroy_volume_snapshot", "`ovm3 snapshot destroy`"),
     (r"destroy_volume\(('[^']*'|\"[^\"]*\")\)", r"`ovm3 volume destroy \1`"),
     (r"destroy_volume", "`ovm3 volume destroy`"),
