@@ -120,12 +120,15 @@ def label_of(repository: Repository) -> str:
 class FoundRepository:
     """A repository as the share that it is on describes it.
 
+    :ivar id: in the notation that is used for comparing.
     :ivar owner: the uuid of its Manager; None: it has none, or that is not said.
+    :ivar written_id: as the share has it, which its mount point is named after on every host.
     """
 
     id: str
     alias: str
     owner: str | None
+    written_id: str = ""
 
     def described(self) -> str:
         """What is known of it, for messages."""
@@ -139,11 +142,12 @@ def parse_record(data: bytes, where: str) -> FoundRepository:
     :raises MalformedResponse: it does not say which repository it is of.
     """
     values = dict(_pairs(data.decode("utf-8", "replace")))
-    found = undashed(values.get("OVS_REPO_UUID", ""))
+    written = values.get("OVS_REPO_UUID", "")
+    found = undashed(written)
     if found is None:
         raise MalformedResponse(f"{where}: it does not say of which repository it is")
     owner = undashed(values.get("OVS_REPO_MGR_UUID", ""))
-    return FoundRepository(found, values.get("OVS_REPO_ALIAS", ""), owner)
+    return FoundRepository(found, values.get("OVS_REPO_ALIAS", ""), owner, written)
 
 
 def _pairs(text: str) -> Iterator[tuple[str, str]]:

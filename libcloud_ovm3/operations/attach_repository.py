@@ -164,7 +164,7 @@ def found_on(
         return None
     if steps.mount_point_of(record.id) != mount_point:
         _forget(operation, host, record, before.get(record.key))
-    return FoundRepository(record.id, record.alias, record.manager_uuid)
+    return FoundRepository(record.key, record.alias, record.manager_uuid, record.id)
 
 
 def _forget(
@@ -218,7 +218,7 @@ def _find_on(
         require_owner([host], found.owner, f"{found.described()} at {share}")
     except DEFINITE as error:
         raise steps.undone(operation, host, point, made, error) from error
-    place = Place(found.id, location, steps.mount_point_of(found.id))
+    place = Place(found.id, location, steps.mount_point_of(found.written_id))
     if place.mount_point != point:
         steps.unmount(operation, host, point)
         made.clear()

@@ -11,7 +11,17 @@ from libcloud_ovm3.errors import NameTaken, OperationIncomplete, PreconditionFai
 from libcloud_ovm3.simulator import Simulator
 from libcloud_ovm3.simulator.agent import repositories
 from libcloud_ovm3.simulator.host import Mount
-from tests.operations.sharing import NEW, OLD, SECOND, act, contents, export, make_sim, shown
+from tests.operations.sharing import (
+    NEW,
+    OLD,
+    OLD_ID,
+    SECOND,
+    act,
+    contents,
+    export,
+    make_sim,
+    shown,
+)
 from tests.support import PERSONALITIES, calls_of, driver_for, quietly
 
 POINT = f"/OVS/Repositories/{SECOND}"
@@ -135,6 +145,21 @@ def test_a_new_name_that_one_host_has_already(sim: Simulator) -> None:
         ("ovm-2", "named 'Other' (was 'Second')")
     ]
     assert {host.repository_db[SECOND]["Alias"] for host in sim.hosts} == {"Other"}
+
+
+@pytest.mark.parametrize("has_module", [False, True], ids=["agent", "module"])
+def test_an_id_in_capitals_is_where_its_disks_are(has_module: bool) -> None:
+    """Its `vm.cfg` files name the path that has the id as the share writes it."""
+    written = "0004FB0000030000ABCDABCDABCDABCD"
+    with make_sim("plain", "3.3.3", has_module) as sim:
+        record = export(sim, OLD) / ".ovsrepo"
+        record.write_text(record.read_text().replace(OLD_ID, written))
+        driver = driver_for(sim)
+        for _ in range(2):
+            assert driver.ex_attach_repository(OLD).id == written
+            for host in sim.hosts:
+                assert host.mounts[f"/OVS/Repositories/{written}"].device == OLD
+        assert f"{written}/ISOs/cd.iso" in [one.id for one in driver.list_images()]
 
 
 def test_a_record_on_a_share_that_cannot_be_understood(sim: Simulator) -> None:
