@@ -40,6 +40,7 @@ from libcloud_ovm3.operations.image_formats import (
 from libcloud_ovm3.operations.marks import remove_mark
 from libcloud_ovm3.operations.mount_export import mounted_export
 from libcloud_ovm3.operations.operation import Operation
+from libcloud_ovm3.operations.partition_tables import cut_off
 from libcloud_ovm3.operations.read_back import read_back
 from libcloud_ovm3.operations.target_repository import require_usable
 
@@ -190,4 +191,5 @@ def _require_raw(fetch: Fetch) -> list[str]:
             f"it is no raw disk: {packed or found.label}. Download the file, and import it from "
             f"here, which converts it"
         )
-    return [f"{fetch.template} is a disk, but begins as an ISO does"] * found.is_iso
+    notices = [f"{fetch.template} is a disk, but begins as an ISO does"] * found.is_iso
+    return notices or cut_off(head, fetch.size_bytes, fetch.template)

@@ -44,6 +44,14 @@ _OTHERS = (
      "export it as one monolithic or stream-optimized VMDK"),
     (b"QED\x00", "a QED image", "convert it to qcow2"),
     (b"<?xml", "an XML document", "name the file of the disk"),
+    (b"\x5d\x00\x00\x80\x00", "compressed with lzma", "decompress it"),
+    (b"\x89LZO\x00", "compressed with lzop", "decompress it"),
+    (b"\x1f\x9d", "compressed with compress", "decompress it"),
+    (b"Rar!\x1a\x07", "a RAR archive", "unpack it"),
+    (b"WithoutFreeSpace", "an image of Parallels", "convert it to qcow2"),
+    (b"WithouFreSpacExt", "an image of Parallels", "convert it to qcow2"),
+    (b"MSWIM\x00\x00\x00", "a WIM archive", "make a disk of it"),
+    (b"EVF\t\r\n\xff\x00", "an EnCase image (EWF)", "convert it to a raw disk"),
 )  # fmt: skip
 
 
@@ -84,19 +92,7 @@ def image_format(head: bytes, tail: bytes, size_bytes: int, label: str) -> Image
     """
     if not head or not size_bytes:  # files of the kernel say 0 and have a content
         raise InvalidArgument(f"{label} is empty")
-    for begin, what, advice in _OTHERS:
-        if head.startswith(begin):
-            raise InvalidArgument(f"{label} is {what}, not the image of a disk: {advice}")
-    if head[_TAR] == b"ustar":
-        raise InvalidArgument(
-            f"{label} is a tar archive (as an OVA is), not the image of a disk: unpack it, and "
-            f"import the disks in it"
-        )
-    if head.lstrip().startswith(b"# Disk DescriptorFile"):
-        raise InvalidArgument(
-            f"{label} is the descriptor of a VMDK, whose content is in other files: import its "
-            f"-flat.vmdk file, or make one file of it (qemu-img convert -f vmdk -O qcow2)"
-        )
+    _refuse_others(head, tail, label)
     if head.startswith(b"QFI\xfb"):
         return _qcow2(head, label)
     if head.startswith(b"KDMV"):
@@ -111,6 +107,29 @@ def image_format(head: bytes, tail: bytes, size_bytes: int, label: str) -> Image
     if is_iso and head[_ISO_TYPE] == 1:  # the primary descriptor, which has the size
         _require_whole_iso(head, size_bytes, label)
     return ImageFormat(RAW, RAW, is_iso)
+
+
+def _refuse_others(head: bytes, tail: bytes, label: str) -> None:
+    """Refuse what is no disk, or no format that is supported."""
+    for begin, what, advice in _OTHERS:
+        if head.startswith(begin):
+            raise InvalidArgument(f"{label} is {what}, not the image of a disk: {advice}")
+    if tail.startswith(b"koly"):
+        raise InvalidArgument(f"{label} is a disk image of macOS (DMG): convert it to qcow2")
+    if re.match(rb"\s*<(!doctype|html)", head, re.IGNORECASE):
+        raise InvalidArgument(
+            f"{label} is a web page, not the image of a disk, such as a server sends instead of it"
+        )
+    if head[_TAR] == b"ustar":
+        raise InvalidArgument(
+            f"{label} is a tar archive (as an OVA is), not the image of a disk: unpack it, and "
+            f"import the disks in it"
+        )
+    if head.lstrip().startswith(b"# Disk DescriptorFile"):
+        raise InvalidArgument(
+            f"{label} is the descriptor of a VMDK, whose content is in other files: import its "
+            f"-flat.vmdk file, or make one file of it (qemu-img convert -f vmdk -O qcow2)"
+        )
 
 
 def _refuse_other_files(label: str, what: str) -> InvalidArgument:

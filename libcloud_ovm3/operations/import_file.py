@@ -25,6 +25,7 @@ from libcloud_ovm3.operations.disk_sizes import BLOCK
 from libcloud_ovm3.operations.file_sources import FileSource
 from libcloud_ovm3.operations.make_template import require_name
 from libcloud_ovm3.operations.operation import Operation
+from libcloud_ovm3.operations.partition_tables import cut_off
 from libcloud_ovm3.operations.target_repository import choose_repository, require_room
 from libcloud_ovm3.operations.upload_object import UploadOptions, upload_object
 from libcloud_ovm3.operations.user_progress import Progress, told
@@ -65,6 +66,9 @@ def import_file(
     with raw_image(path) as local:
         if is_iso is None:
             is_iso = local.is_iso
+        if not is_iso:
+            with open(local.path, "rb") as file:
+                notices += cut_off(file.read(1024), local.size_bytes, local.label)
         notices += require_room(target, _data_bytes(local), f"image {name!r}")
         container = Container(target.id, replace(target, content=None))
         source = FileSource(local.path, multiple=1 if is_iso else BLOCK)

@@ -26,6 +26,7 @@ from libcloud_ovm3.operations.image_formats import (
     compression,
     image_format,
 )
+from libcloud_ovm3.operations.partition_tables import cut_off, needed_bytes
 from libcloud_ovm3.operations.qcow2_tables import has_all_compressed
 
 
@@ -135,6 +136,10 @@ def test_an_iso_is_raw_too(data: bytes) -> None:
         (bytes(257) + b"ustar" + bytes(300), "tar archive"),
         (b"\x28\xb5\x2f\xfd" + bytes(99), "zstd"),
         (b"COWD" + bytes(99), "a VMDK of ESX"),
+        (b"WithouFreSpacExt" + bytes(99), "Parallels"),
+        (b"\x5d\0\0\x80\0" + b"\xff" * 99, "compressed with lzma"),
+        (bytes(4096) + b"koly".ljust(512), "DMG"),
+        (b"\n<!DOCTYPE html><html>404", "a web page"),
     ],
 )
 def test_what_is_no_whole_disk(data: bytes, why: str) -> None:
@@ -150,6 +155,39 @@ def test_every_content_has_an_answer(data: bytes) -> None:
         except InvalidArgument:
             continue
         assert found.driver != RAW or not begin
+
+
+def mbr(*parts: tuple[int, int, int], status: int = 0) -> bytes:
+    """
+    :param parts: type, first sector, number of sectors
+    """
+    entries = b"".join(struct.pack("<B3xB3xII", status, *part) for part in parts)
+    return bytes(446) + entries.ljust(64, b"\0") + b"\x55\xaa"
+
+
+def gpt(last: int) -> bytes:
+    header = b"EFI PART".ljust(32, b"\0") + struct.pack("<Q", last)
+    return mbr((0xEE, 1, 0xFFFFFFFF)) + header.ljust(512, b"\0")
+
+
+@pytest.mark.parametrize(
+    ("head", "needed"),
+    [
+        (mbr((0x83, 2048, 4096), (0x82, 6144, 100)), 6244 * 512),
+        (mbr((0x83, 2048, 4096), status=0x80), 6144 * 512),
+        (gpt(8191), 4 << 20),
+        (gpt(8191)[:600], 0),
+        (mbr((0xEE, 1, 0xFFFFFFFF)), 0),  # sectors of 4096 bytes, perhaps
+        (mbr((0x83, 2048, 4096), status=0x33), 0),  # code: of a file system without partitions
+        (mbr(), 0),
+        (bytes(512), 0),
+        (b"", 0),
+    ],
+)
+def test_what_a_partition_table_needs(head: bytes, needed: int) -> None:
+    assert needed_bytes(head) == needed
+    assert cut_off(head, needed, "x") == []
+    assert len(cut_off(head, max(0, needed - 1), "x")) == bool(needed)
 
 
 def compressed_qcow2(content: bytes, are_long: bool) -> bytes:

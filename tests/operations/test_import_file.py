@@ -18,11 +18,14 @@ from libcloud_ovm3.errors import (
     AmbiguousName,
     InvalidArgument,
     OperationIncomplete,
+    Ovm3Warning,
     PreconditionFailed,
 )
 from libcloud_ovm3.operations import convert_image
 from libcloud_ovm3.simulator import Simulator
 from tests.operations.failures import files_of
+from tests.operations.serving import serving
+from tests.operations.test_image_formats import mbr
 from tests.support import calls_of, driver_for, simulate
 
 MIB = 1 << 20
@@ -112,6 +115,18 @@ def test_a_file_of_several_streams(tmp_path: Path, pack: Any) -> None:
             convert_image.raw_image(str(path)),
         ):
             pass
+
+
+def test_a_disk_that_is_shorter_than_its_partitions_is_told(sim: Simulator, tmp_path: Path) -> None:
+    path = tmp_path / "x.img"
+    path.write_bytes(mbr((0x83, 2048, 4096)) + bytes(MIB))
+    with pytest.warns(Ovm3Warning, match=r"x.img \(raw\) has .* at least 3145728: it may be cut"):
+        image = driver_for(sim).ex_import_image(str(path), "x")
+    with serving() as server:
+        server.files["/y"] = path.read_bytes()
+        with pytest.warns(Ovm3Warning, match="Templates/y.* it may be cut off"):
+            driver_for(sim).ex_import_image(f"{server.url}/y", "y")
+    assert image.extra["state"] == "available"
 
 
 def test_an_iso_is_seen_by_its_content(sim: Simulator, tmp_path: Path) -> None:
