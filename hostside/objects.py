@@ -15,7 +15,7 @@ from libcloud_ovm3_host.version import CHUNK_BYTES, PAGE_ENTRIES
 
 SECONDS = 50  # clients wait for a minute
 
-_IDENTITY = re.compile(r'(?:-?\d+-\d+-\d+\.\d{6})?\Z')
+_IDENTITY = re.compile(r'(?:-?\d+-\d+--?\d+\.\d{6})?\Z')
 _SLASH = '/'.encode('ascii')
 
 

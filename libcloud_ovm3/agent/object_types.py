@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -12,8 +13,12 @@ from libcloud_ovm3.agent.hostmodule_types import Reader
 BLOCK_BYTES: Final = 4 << 20  # of one sum
 SUMS: Final = 64  # of one call, at most
 NAME_BYTES: Final = 1024  # the longest name, in UTF-8
-RECORD_BYTES: Final = 16384  # all texts of one record, in UTF-8
+RECORD_BYTES: Final = 16384  # all texts of one record, as the host counts them
 MEETING_SECONDS: Final = 5  # the longest wait of one
+
+# What XML cannot carry; and CR, for which its readers take a line feed.
+_NO_TEXT = re.compile("[\0-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]")
+_ESCAPED = re.compile(rb"[^A-Za-z0-9._-]|^\.")  # in the keys of meta_data, as three bytes each
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,21 @@ class ObjectRecord:
             "content_encoding": self.content_encoding,
             "meta_data": dict(self.meta_data),
         }
+
+    def problem(self) -> str:
+        """Why the host cannot keep it as it is; "": it can."""
+        values = {"content_type": self.content_type, "content_encoding": self.content_encoding}
+        texts = [*values.items(), *self.meta_data.items()]
+        for key, value in texts:
+            if bad := _NO_TEXT.search(key) or _NO_TEXT.search(value):
+                return f"{key!r}: the character {bad.group()!r} cannot be kept"
+        keys = [f"meta:{key}".encode() for key in self.meta_data]
+        size = len("md5content_typecontent_encoding") + 32
+        size += sum(len(value.encode()) for _, value in texts)
+        size += sum(len(key) + 2 * len(_ESCAPED.findall(key[5:])) for key in keys)
+        if size > RECORD_BYTES:
+            return f"{size} bytes in all, more than {RECORD_BYTES}"
+        return ""
 
 
 @dataclass(frozen=True)

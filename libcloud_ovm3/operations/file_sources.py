@@ -7,7 +7,6 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from libcloud_ovm3.agent.object_types import BLOCK_BYTES, any_data
@@ -45,7 +44,7 @@ class FileSource:
         """
         self.label = str(path)
         try:
-            self._file = Path(path).open("rb", buffering=0)  # noqa: SIM115 (closed by close)
+            self._file = open(path, "rb", buffering=0, opener=_open)  # noqa: SIM115 (see close)
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or error
             raise InvalidArgument(f"{self.label}: cannot be read: {why}") from error
@@ -98,6 +97,11 @@ class FileSource:
             f"{self.label}: it was changed while it was read (it had {self._own_bytes} bytes, and "
             f"has {size}), so nothing of it was kept; send it when nobody writes to it"
         )
+
+
+def _open(path: str, flags: int) -> int:
+    """Without waiting for somebody to write, if it is a pipe."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _next_data(handle: int, offset: int) -> int:

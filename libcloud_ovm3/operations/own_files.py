@@ -60,11 +60,11 @@ def require_place(estate: Estate, container: Container, name: str) -> str | None
     is_plain = (
         bool(file) and "/" not in file and not file.startswith(".") and len(file.encode()) < 256
     )
-    if not is_plain or is_mark(file) or is_removed_mark(file):
+    if not is_plain or not file.isprintable() or is_mark(file) or is_removed_mark(file):
         raise InvalidArgument(
             f"object_name {quoted(name)}: {folder} is a folder of the repository itself: expected "
-            f"the name of a file directly in it, without a dot at its beginning, and none of the "
-            f"marks that this package makes"
+            f"the name of a file directly in it, of printable characters, without a dot at its "
+            f"beginning, and none of the marks that this package makes"
         )
     try:
         found = find_object(container, name)

@@ -198,7 +198,7 @@ def _is_unfinished(
     :raises OperationIncomplete: that cannot be read.
     """
     try:
-        return any(one.operation == operation.id for one in read_uploads(container))
+        return _is_listed(container, operation.id)
     except ContainerNotFound:
         return False
     except Ovm3Error as error:
@@ -206,6 +206,23 @@ def _is_unfinished(
             f"{label}: {failed}; what has become of it cannot be read: {error}",
             left=(operation.id,),
         ) from failed
+
+
+def _is_listed(container: Container, upload: str) -> bool:
+    """Whether there is an upload of this id.
+
+    :raises Ovm3Error: the list has an end, and it is not up to there.
+    """
+    found = read_uploads(container)
+    if any(one.operation == upload for one in found):
+        return True
+    for one in found:
+        if not one.operation:
+            raise Ovm3Error(
+                f"{container.label}: not all unfinished uploads are listed ({one.error}): delete "
+                f"some of those that are (ex_list_uploads, ex_delete_upload)"
+            )
+    return False
 
 
 # ------------------------------------------------------------------ the end
@@ -229,6 +246,9 @@ def _commit(
         found = _committed(operation, container, name, sent, record, failed)
     except NEVER_SENT as failed:
         raise _interrupted(operation, label, failed) from failed
+    except Exception as failed:  # it was not sent either, and would not be if it were resumed
+        _withdraw(operation, container, label, failed)
+        raise
     else:
         found = stored(container, entry)
     if replaced is not None:
@@ -329,7 +349,7 @@ def delete_unfinished(estate: Estate, container: Container, upload: str) -> None
 
     What else is raised: as by :func:`delete_upload`.
     """
-    if not any(one.operation == upload for one in read_uploads(container)):
+    if not _is_listed(container, upload):
         raise PreconditionFailed(
             f"there is no unfinished upload {upload!r} in {container.label}; ex_list_uploads lists "
             f"them"

@@ -72,10 +72,14 @@ def to_upload(one: UploadEntry) -> dict[str, Any]:
 
 
 def _time(seconds: float | None) -> str | None:
-    """A time as text, in UTC (``2026-11-29T22:45:39Z``): ``extra`` is plain data."""
+    """A time as text, in UTC (``2026-11-29T22:45:39Z``): ``extra`` is plain data. None, too: one
+    that a calendar does not have, as a file may."""
     if seconds is None:
         return None
-    when = datetime.datetime.fromtimestamp(int(seconds), datetime.timezone.utc)
+    try:
+        when = datetime.datetime.fromtimestamp(int(seconds), datetime.timezone.utc)
+    except (ValueError, OverflowError, OSError):
+        return None
     return when.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -93,7 +97,7 @@ def to_record(
         here.
     :param headers: ``Content-Type``, ``Content-Encoding``.
     :param name: of the object or its file: what it ends with says its type if nothing else does.
-    :raises InvalidArgument: one of these is no text.
+    :raises InvalidArgument: one of these is no text, or cannot be kept.
     """
     given = dict(extra or {})
     by_header = {str(key).lower(): value for key, value in (headers or {}).items()}
@@ -113,4 +117,7 @@ def to_record(
     for key, value in [*texts.items(), *meta_data.items()]:
         if not isinstance(key, str) or not isinstance(value, str):
             raise InvalidArgument(f"{key} {quoted(value)}: expected a text")
-    return ObjectRecord("", str(guessed), str(encoding), dict(meta_data))
+    record = ObjectRecord("", str(guessed), str(encoding), dict(meta_data))
+    if problem := record.problem():
+        raise InvalidArgument(f"meta_data, content_type and content_encoding: {problem}")
+    return record

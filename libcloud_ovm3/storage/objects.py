@@ -8,6 +8,7 @@ from typing import Any
 from libcloud.storage.base import Container, Object
 
 from libcloud_ovm3 import estate, operations
+from libcloud_ovm3.agent.object_types import NAME_BYTES
 from libcloud_ovm3.agent.option_values import quoted
 from libcloud_ovm3.errors import InvalidArgument
 from libcloud_ovm3.storage.base import StorageBase
@@ -36,11 +37,16 @@ class Objects(StorageBase):
         :param ex_prefix: The same; deprecated in libcloud.
         :type ex_prefix: ``str``
 
+        :raises InvalidArgument: ``prefix`` is no text.
         :raises Ovm3Error: It cannot be read.
         :rtype: ``iterator`` of :class:`libcloud.storage.base.Object`
         """
         begin = self._normalize_prefix_argument(prefix, ex_prefix) or ""
+        if not isinstance(begin, str):
+            raise InvalidArgument(f"prefix {quoted(begin)}: expected a text")
         found = self._find(container)
+        if "\0" in begin or len(begin.encode("utf-8", "replace")) > NAME_BYTES:
+            return  # no name can begin so
         theirs = to_container(found, self)
         for one in estate.objects.objects_in(found, begin, lambda text: self._warn([text], 4)):
             yield to_object(one, theirs)
@@ -59,6 +65,7 @@ class Objects(StorageBase):
         :param ex_prefix: The same; deprecated in libcloud.
         :type ex_prefix: ``str``
 
+        :raises InvalidArgument: ``prefix`` is no text.
         :raises Ovm3Error: It cannot be read.
         :rtype: ``list`` of :class:`libcloud.storage.base.Object`
         """

@@ -143,6 +143,8 @@ def test_what_was_to_be_replaced_is_gone_by_then(sim: Simulator, driver: OVM3Sto
         f"VirtualDisks/a.{'0' * 32}.img.creating",
         f"ISOs/{'0' * 32}.20260101T000000Z.removed",
         "ISOs/" + "x" * 256,
+        "ISOs/a\nb.iso",
+        "Templates/a\u202eb.raw",
     ],
 )
 def test_where_nothing_is_uploaded(driver: OVM3StorageDriver, name: str) -> None:
