@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 from libcloud.storage.base import Container, Object
@@ -107,7 +108,7 @@ class Addresses(StorageBase):
             operations.fetch_file.size_of(found),
             extra["content_type"],
             extra.get("content_encoding", ""),
-            found.md5,
+            found.md5 or hashlib.sha256(found.identity.encode()).hexdigest(),
             lambda start, end: operations.fetch_file.read_stream(
                 found, start, end, operations.fetch_file.DEFAULT_CHUNK
             ),

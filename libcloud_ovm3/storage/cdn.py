@@ -26,6 +26,7 @@ from libcloud_ovm3.storage_errors import ContainerNotFound, ObjectNotFound
 
 ADDRESS = "127.0.0.1"
 _IDLE_SECONDS = 60  # that a client may be silent
+_BYTES = "application/octet-stream"
 
 
 @dataclass(frozen=True)
@@ -33,13 +34,14 @@ class Served:
     """An object as it is served.
 
     :ivar size_bytes: Of all of it.
+    :ivar etag: Stands for its content: another one has another.
     :ivar read: Its bytes from one offset to before another one.
     """
 
     size_bytes: int
     content_type: str
     content_encoding: str
-    etag: str | None
+    etag: str
     read: Callable[[int, int], Iterator[bytes]]
 
 
@@ -105,6 +107,18 @@ _servers: dict[int, _Server] = {}  # by process: a fork has no thread of the one
 _lock = threading.Lock()
 
 
+def _after_fork() -> None:
+    """Leave the port to the process that answers on it: with that it is to be gone."""
+    global _lock  # noqa: PLW0603 (a thread that is not here may have had it)
+    _lock = threading.Lock()
+    for server in _servers.values():
+        server.socket.close()
+    _servers.clear()
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
 def _server() -> _Server:
     """The server of this process, which is started if it has none."""
     process = os.getpid()
@@ -140,7 +154,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, *, with_body: bool) -> None:
         try:
             served = self._open()
-            wanted = _range_of(self.headers.get("Range"), served.size_bytes)
+            asked = self.headers.get("Range")
+            if self.headers.get("If-Range", f'"{served.etag}"') != f'"{served.etag}"':
+                asked = None  # a part of another content: it would not fit what the client has
+            wanted = _range_of(asked, served.size_bytes)
         except _Refused as refused:
             self._refuse(refused.status, str(refused))
             return
@@ -152,15 +169,15 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(HTTPStatus.BAD_GATEWAY, str(error))
             return
         self.send_response(HTTPStatus.OK if wanted is None else HTTPStatus.PARTIAL_CONTENT)
-        self.send_header("Content-Type", served.content_type)
+        content_type = served.content_type if _is_header(served.content_type) else _BYTES
+        self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(end - start))
         self.send_header("Accept-Ranges", "bytes")
         self.send_header("Cache-Control", "private")
         self.send_header("X-Content-Type-Options", "nosniff")
-        if served.content_encoding:
+        self.send_header("ETag", f'"{served.etag}"')
+        if _is_header(served.content_encoding):
             self.send_header("Content-Encoding", served.content_encoding)
-        if served.etag:
-            self.send_header("ETag", f'"{served.etag}"')
         if wanted is not None:
             self.send_header("Content-Range", f"bytes {start}-{end - 1}/{served.size_bytes}")
         self.end_headers()
@@ -185,7 +202,9 @@ class _Handler(BaseHTTPRequestHandler):
         scopes = [(container, name), (container,)]
         with contextlib.suppress(UnicodeError):
             if any(
-                hmac.compare_digest(signed, _signature(self.server.secret, token, end, *scope))
+                secrets.compare_digest(
+                    signed.encode(), _signature(self.server.secret, token, end, *scope).encode()
+                )
                 for scope in scopes
             ):
                 return self._open_for(token, end, unquote(container), unquote(name))
@@ -217,8 +236,13 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing on the terminal: addresses are secrets while they are valid."""
 
 
+def _is_header(text: str) -> bool:
+    """Whether it can be sent as a header: what was recorded may have line ends in it."""
+    return bool(text) and text.isascii() and text.isprintable()
+
+
 def _range_of(header: str | None, size: int) -> tuple[int, int] | None:
-    """The range that a request asks for; None: all, also where several are asked for."""
+    """The range that a request asks for; None: all, also where several are asked for, or none."""
     found = re.fullmatch(r"bytes=([0-9]{0,18})-([0-9]{0,18})", (header or "").strip())
     if found is None or found[1] == found[2] == "":
         return None
@@ -226,6 +250,8 @@ def _range_of(header: str | None, size: int) -> tuple[int, int] | None:
         start, end = max(0, size - int(found[2])), size
     else:
         start, end = int(found[1]), min(size, int(found[2]) + 1) if found[2] else size
+        if found[2] and int(found[2]) < start:
+            return None
     if start >= end:
         raise _Refused(f"the object has {size} bytes", HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
     return start, end

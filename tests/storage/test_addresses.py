@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import multiprocessing
+import socket
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -17,6 +18,7 @@ from libcloud.storage import types
 from libcloud.storage.base import Container
 
 from libcloud_ovm3 import OVM3StorageDriver
+from libcloud_ovm3.agent.object_types import ObjectRecord
 from libcloud_ovm3.errors import InvalidArgument
 from libcloud_ovm3.simulator import Simulator
 from libcloud_ovm3.storage import cdn
@@ -88,6 +90,7 @@ def test_an_object_and_a_container(driver: OVM3StorageDriver, box: Container) ->
         ("bytes=0-1,3-4", 200, b"0123456789"),
         ("words=1-2", 200, b"0123456789"),
         ("bytes=-", 200, b"0123456789"),
+        ("bytes=5-3", 200, b"0123456789"),
     ],
 )
 def test_ranges(
@@ -97,6 +100,45 @@ def test_ranges(
     response = fetch(driver.get_object_cdn_url(made), Range=header)
     assert response.status_code == status
     assert content is None or response.content == content
+
+
+def test_the_rest_of_another_content_is_not_sent(
+    sim: Simulator, driver: OVM3StorageDriver, box: Container
+) -> None:
+    """A client that goes on with a download says by If-Range of which one; also of a content whose
+    MD5 nobody knows."""
+    made = put(driver, box, "changing", b"0123456789")
+    [path] = (sim.repository_path / ".libcloud-ovm3").rglob("data/changing")
+    url, tags = driver.get_object_cdn_url(made), []
+    for content in (b"0123456789", b"abcdefghij"):
+        path.write_bytes(content)  # by somebody else: nothing is recorded of it
+        tags.append(fetch(url).headers["ETag"])
+        answers = [fetch(url, Range="bytes=5-", **{"If-Range": tag}) for tag in (*tags, "x")]
+        assert [one.status_code for one in answers] == [*[200] * (len(tags) - 1), 206, 200]
+        assert [one.content for one in answers[-2:]] == [content[5:], content]
+
+
+def test_no_header_is_made_of_what_was_recorded(
+    driver: OVM3StorageDriver, box: Container, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also by other clients, which let everything pass."""
+    monkeypatch.setattr(ObjectRecord, "problem", lambda _: "")
+    for wrong in ("text/html\nX-Other: 1\n\n<b>", "text/é", "text/\u20ac"):
+        made = put(driver, box, "odd", b"1", extra={"content_type": wrong})
+        response = fetch(driver.get_object_cdn_url(made))
+        assert (response.status_code, response.content) == (200, b"1")
+        assert response.headers["Content-Type"] == "application/octet-stream"
+        assert "X-Other" not in response.headers
+
+
+def test_what_is_no_address(driver: OVM3StorageDriver, box: Container) -> None:
+    """Whatever its bytes are, there is a response."""
+    url = driver.get_container_cdn_url(box)
+    *_, port, token, end, _, name = url.replace(":", "/").split("/")
+    for path in ("/", f"/{token}/{end}/\xe9/{name}/x", f"/{token}/x/{'0' * 64}/{name}/x", "//x"):
+        with socket.create_connection(("127.0.0.1", int(port)), 60) as line:
+            line.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode("latin-1"))
+            assert line.recv(12) in (b"HTTP/1.1 403", b"HTTP/1.1 404")
 
 
 @given(st.text(max_size=30), st.integers(0, 100))
@@ -170,13 +212,17 @@ def test_a_fork_has_a_server_of_its_own(driver: OVM3StorageDriver, box: Containe
     context = multiprocessing.get_context("fork")
     here, there = context.Pipe()
 
+    [server] = cdn._servers.values()
+
     def serve(driver: Any, obj: Any) -> None:
+        there.send((len(cdn._servers), server.socket.fileno()))
         there.send(driver._cdn().url("box", "forked", 60))
         there.recv()
 
     child = context.Process(target=serve, args=(driver, made), daemon=True)
     child.start()
     try:
+        assert here.recv() == (0, -1), "the port is its parent's, and ends with that"
         assert here.recv().split("/")[2] != own.split("/")[2]
     finally:
         here.send("end")
