@@ -75,10 +75,12 @@ class ContainerList:
     """All containers that could be read.
 
     :ivar errors: What could not be read, so there may be more.
+    :ivar unlisted: Repositories whose plain containers only a host module could list.
     """
 
     containers: tuple[Container, ...]
     errors: tuple[str, ...]
+    unlisted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -153,9 +155,9 @@ def find_container(estate: Estate, name: str) -> tuple[Container, list[str]]:
         several = ", ".join(one.id for one in aliased)
         raise AmbiguousName(f"container {name!r} may be any of these repositories: {several}")
     what = f"there is no container {name!r}"
-    if found.errors:
+    if unread := (*found.errors, *found.unlisted):
         raise SearchIncomplete(
-            f"{what} in what could be read; not everything was: {'; '.join(found.errors)}"
+            f"{what} in what could be read; not everything was: {'; '.join(unread)}"
         )
     names = ", ".join(repr(one.name) for one in found.containers) or "none"
     raise ContainerNotFound(f"{what}; containers: {names}", container_name=name)
@@ -203,7 +205,13 @@ def _all_of(repositories: Sequence[Repository], errors: Sequence[str]) -> Contai
         else Container(f"{one.repository.id}/{one.plain}", one.repository, one.plain, one.created)
         for one in plain
     ]
-    return ContainerList(tuple(sorted([*own, *named], key=lambda one: one.name)), tuple(more))
+    unlisted = [
+        f"plain containers in repository {one.repository.id} are not listed: {_needs_module(one)}"
+        for one in own
+        if host_with_objects(one.repository) is None
+    ]
+    listed = sorted([*own, *named], key=lambda one: one.name)
+    return ContainerList(tuple(listed), tuple(more), tuple(unlisted))
 
 
 def _own_name(repository: Repository, used: Mapping[str, int]) -> str:
@@ -261,11 +269,15 @@ def host_of(container: Container, what: str = "") -> HostView:
         raise PreconditionFailed(f"{what}: repository {repository.id}: {why}")
     host = host_with_objects(repository)
     if host is None:
-        raise PreconditionFailed(
-            f"{what}: that needs the host module (API 3) on a host that has repository "
-            f"{repository.id} mounted, which none has (`ovm3 host install`)"
-        )
+        raise PreconditionFailed(f"{what}: {_needs_module(container)}")
     return host
+
+
+def _needs_module(container: Container) -> str:
+    return (
+        f"that needs the host module (API 3) on a host that has repository "
+        f"{container.repository.id} mounted, which none has (`ovm3 host install`)"
+    )
 
 
 # ------------------------------------------------------------------ objects
@@ -282,6 +294,12 @@ def objects_in(
     """
     if host_with_objects(container.repository) is None:
         yield from _listed(container, prefix)
+        if container.path_of(prefix) is None:
+            names = " and ".join(f"{folder}/" for folder in FOLDERS)
+            notice(
+                f"objects of {container.label} whose names do not begin with {names} are not "
+                f"listed: {_needs_module(container)}"
+            )
         return
     module = module_of(container)
     after: str | bytes = ""
@@ -321,9 +339,10 @@ def find_object(container: Container, name: str) -> StoredObject:
     """One object of a container, read now.
 
     :raises ObjectNotFound: There is none of this name.
+    :raises PreconditionFailed: Only the host module can tell.
     :raises Ovm3Error: It cannot be read.
     """
-    if host_with_objects(container.repository) is None:
+    if host_with_objects(container.repository) is None and container.path_of(name) is not None:
         for one in _listed(container, name):
             if one.name == name:
                 return one

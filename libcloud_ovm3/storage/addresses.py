@@ -63,10 +63,13 @@ class Addresses(StorageBase):
 
         :raises InvalidArgument: This is no time.
         :raises ContainerNotFound: There is no such container.
+        :raises PreconditionFailed: The host module is missing.
         :rtype: ``str``
         """
         seconds = parse_seconds(ex_expiry, "ex_expiry")
-        return self._cdn().url(self._find(container).full_name, None, seconds)
+        found = self._find(container)
+        estate.objects.module_of(found)
+        return self._cdn().url(found.full_name, None, seconds)
 
     def get_object_cdn_url(self, obj: Object, *, ex_expiry: float = DEFAULT_EXPIRY) -> str:
         """The address of an object, for programs on this machine that read by HTTP.
@@ -82,10 +85,12 @@ class Addresses(StorageBase):
 
         :raises InvalidArgument: This is no time.
         :raises ObjectNotFound: There is no such object.
+        :raises PreconditionFailed: The host module is missing.
         :rtype: ``str``
         """
         seconds = parse_seconds(ex_expiry, "ex_expiry")
         found = self._find_object(obj)
+        estate.objects.module_of(found.container, found.label)
         return self._cdn().url(found.container.full_name, found.name, seconds)
 
     def _cdn(self) -> CDN:

@@ -34,9 +34,10 @@ class Containers(StorageBase):
         :rtype: ``list`` of :class:`libcloud.storage.base.Container`
         """
         found = estate.objects.read_containers(self._estate)
-        if found.errors and self.ex_strict:
-            raise Ovm3Error("; ".join(found.errors), self)
-        self._warn(found.errors)
+        unread = [*found.errors, *found.unlisted]
+        if unread and self.ex_strict:
+            raise Ovm3Error("; ".join(unread), self)
+        self._warn(unread)
         return [to_container(one, self) for one in found.containers]
 
     def get_container(self, container_name: str) -> Container:

@@ -10,7 +10,13 @@ import pytest
 from libcloud.storage import types
 
 from libcloud_ovm3 import OVM3StorageDriver
-from libcloud_ovm3.errors import InvalidArgument, PreconditionFailed, ReadOnly
+from libcloud_ovm3.errors import (
+    InvalidArgument,
+    Ovm3Warning,
+    PreconditionFailed,
+    ReadOnly,
+    SearchIncomplete,
+)
 from libcloud_ovm3.simulator import Simulator
 from tests.storage.stores import get, put, storage_for
 from tests.support import calls_of, driver_for, simulate
@@ -197,8 +203,10 @@ def test_without_the_host_module(personality: str) -> None:
     """Names are listed, files deleted; everything else says what is missing."""
     with simulate(2, vms=1, personality=personality) as sim:
         driver = storage_for(sim)
-        [repository] = driver.list_containers()
-        found = {one.name: one for one in driver.list_container_objects(repository)}
+        with pytest.warns(Ovm3Warning, match="plain containers in repository .* host module"):
+            [repository] = driver.list_containers()
+        with pytest.warns(Ovm3Warning, match="do not begin with Templates/ .* are not listed"):
+            found = {one.name: one for one in driver.list_container_objects(repository)}
         on_disk = {
             str(one.relative_to(sim.repository_path))
             for folder in ("Templates", "ISOs", "VirtualDisks")
@@ -213,7 +221,12 @@ def test_without_the_host_module(personality: str) -> None:
         assert driver.get_object("MyRepo", template.name).size is None
         with pytest.raises(types.ObjectDoesNotExistError):
             driver.get_object("MyRepo", "Templates/none")
+        with pytest.raises(SearchIncomplete, match="host module"):
+            driver.get_container("box")  # whether there is one nobody can tell
         refused = [
+            lambda: driver.get_object("MyRepo", "a"),
+            lambda: driver.get_object_cdn_url(template),
+            lambda: driver.get_container_cdn_url(repository),
             lambda: put(driver, repository, "a", b"1"),
             lambda: driver.create_container("box"),
             lambda: driver.download_object_as_stream(template),
@@ -224,4 +237,4 @@ def test_without_the_host_module(personality: str) -> None:
             with pytest.raises(PreconditionFailed, match="host module"):
                 change()
         assert driver.delete_object(template) is True
-        assert template.name not in [one.name for one in repository.list_objects()]
+        assert template.name not in [one.name for one in repository.list_objects("Templates/")]
