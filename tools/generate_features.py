@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Write the feature table of README.md from the classes of the drivers as they are installed.
+"""Write the feature tables of README.md from the classes of the drivers as they are installed.
 
-With --check, write nothing and fail if it is out of date.
+With --check, write nothing and fail if they are out of date.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import inspect
 import re
 import sys
 import textwrap
+from dataclasses import dataclass
 from typing import Any
 
 import generated
@@ -18,12 +19,14 @@ import generated
 sys.path.insert(0, str(generated.ROOT))
 
 from libcloud.compute.base import NodeDriver
-from libcloud.compute.providers import get_driver
+from libcloud.compute.providers import get_driver as get_node_driver
+from libcloud.storage.base import StorageDriver
+from libcloud.storage.providers import get_driver as get_storage_driver
 
 import libcloud_ovm3  # noqa: F401 (registers ovm3)
 
 PAGE = generated.ROOT / "README.md"
-BEGIN, END = "<!-- features: tools/generate_features.py -->\n", "<!-- /features -->\n"
+END = "<!-- /features -->\n"
 
 # Provider -> its name in the table. libcloud imports the library that a driver needs only guarded,
 # so their classes can be looked at without it.
@@ -73,6 +76,64 @@ ROWS = {
         "delete_key_pair": "delete key pair",
     },
 }
+STORAGE_PROVIDERS = {
+    "ovm3": "OVM 3",
+    "local": "local",
+    "s3": "S3",
+    "minio": "MinIO",
+    "azure_blobs": "Azure Blobs",
+    "cloudfiles": "Cloud Files",
+}
+STORAGE_ROWS = {
+    "Containers": {
+        "iterate_containers": "list containers",
+        "get_container": "get container",
+        "create_container": "create container",
+        "delete_container": "delete container",
+    },
+    "Objects": {
+        "iterate_container_objects": "list objects",
+        "get_object": "get object",
+        "upload_object": "upload object",
+        "upload_object_via_stream": "streaming object upload",
+        "download_object": "download object",
+        "download_object_as_stream": "streaming object download",
+        "download_object_range": "partial download",
+        "download_object_range_as_stream": "streaming partial download",
+        "delete_object": "delete object",
+    },
+    "CDN": {
+        "enable_container_cdn": "enable CDN container",
+        "enable_object_cdn": "enable CDN object",
+        "get_container_cdn_url": "get CDN container URL",
+        "get_object_cdn_url": "get CDN object URL",
+    },
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """One of the tables.
+
+    :ivar base: libcloud's base class of the drivers.
+    :ivar get_driver: libcloud's function that finds one.
+    """
+
+    name: str
+    base: type
+    get_driver: Any
+    providers: dict[str, str]
+    rows: dict[str, dict[str, str]]
+
+    @property
+    def begin(self) -> str:
+        return f"<!-- {self.name}: tools/generate_features.py -->\n"
+
+
+TABLES = (
+    Table("features", NodeDriver, get_node_driver, PROVIDERS, ROWS),
+    Table("storage", StorageDriver, get_storage_driver, STORAGE_PROVIDERS, STORAGE_ROWS),
+)
 
 
 def main(arguments: list[str]) -> int:
@@ -80,24 +141,26 @@ def main(arguments: list[str]) -> int:
 
 
 def page(text: str) -> str:
-    """A README with the table that is right now."""
-    before, found, rest = text.partition(BEGIN)
-    assert found, f"{PAGE.name} has no line {BEGIN!r}"
-    assert END in rest, f"{PAGE.name} has no line {END!r}"
-    return before + BEGIN + table() + END + rest.partition(END)[2]
+    """A README with the tables that are right now."""
+    for one in TABLES:
+        before, found, rest = text.partition(one.begin)
+        assert found, f"{PAGE.name} has no line {one.begin!r}"
+        assert END in rest, f"{PAGE.name} has no line {END!r}"
+        text = before + one.begin + table(one) + END + rest.partition(END)[2]
+    return text
 
 
-def table() -> str:
-    drivers = [get_driver(provider) for provider in PROVIDERS]
-    lines = [["", *PROVIDERS.values()], ["---", *[":---:"] * len(PROVIDERS)]]
-    for group, methods in ROWS.items():
-        lines.append([f"**{group}**", *[""] * len(PROVIDERS)])
+def table(one: Table) -> str:
+    drivers = [one.get_driver(provider) for provider in one.providers]
+    lines = [["", *one.providers.values()], ["---", *[":---:"] * len(drivers)]]
+    for group, methods in one.rows.items():
+        lines.append([f"**{group}**", *[""] * len(drivers)])
         lines += [
-            [words, *("✓" if has(driver, name) else "" for driver in drivers)]
+            [words, *("✓" if has(driver, name, one.base) else "" for driver in drivers)]
             for name, words in methods.items()
         ]
-    own = abstract()
-    counts = [str(sum(has(driver, name) for name in own)) for driver in drivers]
+    own = abstract(one)
+    counts = [str(sum(has(driver, name, one.base) for name in own)) for driver in drivers]
     lines.append([f"**of the {len(own)} that a driver has to write**", *counts])
     return re.sub(" +", " ", "".join(map(generated.cells, lines)))
 
@@ -105,27 +168,29 @@ def table() -> str:
 # ------------------------------------------------------------------ what the classes have
 
 
-def abstract() -> list[str]:
+def abstract(one: Table = TABLES[0]) -> list[str]:
     """The methods of libcloud's base class that do nothing but raise.
 
     :raises AssertionError: One of them is not in the table.
     """
-    names = [name for name, one in vars(NodeDriver).items() if name[0] != "_" and only_raises(one)]
-    missing = set(names).difference(*ROWS.values())
+    methods = vars(one.base).items()
+    names = [name for name, method in methods if name[0] != "_" and only_raises(method)]
+    missing = set(names).difference(*one.rows.values())
     assert not missing, f"without a row in {__file__}: {', '.join(sorted(missing))}"
     return names
 
 
-def has(driver: type[NodeDriver], name: str) -> bool:
+def has(driver: type, name: str, base: type = NodeDriver) -> bool:
     """Whether a driver has a method.
 
     It takes part in ``deploy_node`` if its ``create_node`` takes a key or a password, which is how
     libcloud's own table has it, or if it has a ``deploy_node`` itself; importing a key from a file
     is importing its text.
     """
-    is_own = getattr(driver, name) is not getattr(NodeDriver, name)
+    is_own = getattr(driver, name) is not getattr(base, name)
     if name == "deploy_node":
-        return is_own or bool(driver.features.get("create_node"))
+        features = getattr(driver, "features", {})
+        return is_own or bool(features.get("create_node"))
     if name == "import_key_pair_from_file" and not is_own:
         return has(driver, "import_key_pair_from_string")
     return is_own and not only_raises(getattr(driver, name))
