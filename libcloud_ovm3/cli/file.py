@@ -55,7 +55,9 @@ _STREAM = "-"
 _YES = click.option("--yes", is_flag=True, help="Do not ask. Required where there is no terminal.")
 
 
-@click.group(cls=NounGroup, epilog=examples("ovm3 file ls MyRepo"))
+@click.group(
+    cls=NounGroup, epilog=examples("ovm3 file ls MyRepo", "ovm3 file cp dump.sql MyRepo/backups/")
+)
 def file() -> None:
     """List, copy and remove files in repositories.
 

@@ -21,7 +21,7 @@ _QUIET = "libcloud_ovm3.quiet"
 _SHOWN_BY = (
     ("_upload", "`ovm3 file ls CONTAINER --uploads` (--resume goes on with that of a file)"),
     ("repository", "`ovm3 repository list`"),
-    ("import_", "`ovm3 image list`"),
+    ("import_", "`ovm3 image list` (without the host module: `ovm3 file ls REPOSITORY`)"),
 )
 _COMPLETES = "`ovm3 host check HOST` shows the state; running the same command again completes it"
 

@@ -29,7 +29,7 @@ _DESCRIPTION = click.option(
 
 @click.group(cls=NounGroup, epilog=examples("ovm3 image list"))
 def image() -> None:
-    """List, show, create, copy and delete templates and ISOs."""
+    """List, import, create, copy and delete templates and ISOs."""
 
 
 @image.command("list", epilog=examples("ovm3 image list", "ovm3 image list -o name"))

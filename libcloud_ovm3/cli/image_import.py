@@ -96,6 +96,9 @@ def finish_import(image: str, size: int | None, **options: Any) -> None:
 
     ID is that of an image that `ovm3 image list` shows as pending. Nothing is fetched again: if the
     file is not complete yet, the command says so.
+
+    Without the host module `ovm3 file ls REPOSITORY` shows it, beside FILE.creating: ID is then
+    REPOSITORY-ID/ISOs/FILE or REPOSITORY-ID/VirtualDisks/FILE, and --size is required.
     """
     with reported():
         made = make_driver(**options).ex_finish_import(image, ex_size_bytes=size)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -168,6 +169,27 @@ def test_ctrl_c_while_a_start_is_not_answered() -> None:
     ]
     assert re.search(r"`ovm3 vm show [0-9a-f-]{36}`, `ovm3 doctor`", err)
     assert sum(call.function == "start_vm" for call in sim.calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("function", "shown_by"),
+    [
+        ("add_repository", "`ovm3 repository list`"),
+        ("import_ISO", "`ovm3 image list` (without the host module: `ovm3 file ls REPOSITORY`)"),
+        ("stop_vm", "`ovm3 vm list`, `ovm3 doctor`"),
+    ],
+)
+def test_where_to_look_after_ctrl_c(
+    function: str, shown_by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted() -> None:
+        with progress.sending(function, "ovm-1", changes=True):
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(ovm3.commands, "x", click.Command("x", callback=interrupted))
+    done = CliRunner().invoke(ovm3, ["x"])
+    assert done.exit_code == 130
+    assert f"before you repeat anything: {shown_by}\n" in done.stderr
 
 
 def test_a_second_ctrl_c_ends_at_once() -> None:
