@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from libcloud_ovm3.agent import documents
 from libcloud_ovm3.agent.identifiers import dashed
 from libcloud_ovm3.errors import Ovm3Error
+from libcloud_ovm3.estate.disk_names import marked_file
 from libcloud_ovm3.estate.domains import Domain
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.shares import share_of
@@ -96,6 +97,8 @@ def content_of(repository: Repository, usage: DiskUsage) -> Iterator[str]:
     content = repository.content
     yield from _counted("VM", [one.name for one in content.virtual_machines])
     yield from _counted("virtual disk", content.virtual_disks)
+    media = [*content.isos, *(file for one in content.templates for file in one.files)]
+    yield from _counted("image that is not complete", filter(marked_file, media))
     yield from _counted("seed", [one.name for one in repository.seeds or ()])
     yield from _counted("file that is set aside", [str(one.path) for one in repository.aside])
     for path, users in usage.paths.items():
@@ -109,4 +112,5 @@ def _counted(what: str, names: Iterable[str]) -> Iterator[str]:
     found = [name for name in names if name != ".ovsmeta"]
     if found:
         some = ", ".join(found[:3]) + (", …" if len(found) > 3 else "")
-        yield f"{len(found)} {what}{'s' if len(found) > 1 else ''} in it ({some})"
+        noun, blank, more = what.partition(" that ")
+        yield f"{len(found)} {noun}{'s' if len(found) > 1 else ''}{blank}{more} in it ({some})"

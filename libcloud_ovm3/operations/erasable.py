@@ -27,6 +27,7 @@ _OWN = frozenset(
 )
 _EMPTY = frozenset((".generic_fs_stamp", "lost+found", ".snapshot"))  # and what erased ones have
 _OURS = ".libcloud-ovm3/containers"  # what programs have stored in it (docs/storage.md)
+_JOBS = ".libcloud-ovm3/jobs"
 _OWN_CONTAINER = "repository"  # where those are that are in no plain container
 
 
@@ -124,8 +125,22 @@ def _strangers(host: HostView, repository: Repository) -> Iterator[str]:
         yield f"{', '.join(found)} is on its share, too"
     if page.after:
         yield "there are more than 1000 names on its share"
+    for job in _running_jobs(host, repository):
+        yield f"a file is being copied into it (job {job})"
     if _has_objects(host, repository):
         yield "programs have stored objects in it (the storage driver lists them)"
+
+
+def _running_jobs(host: HostView, repository: Repository) -> Iterator[str]:
+    """The jobs of the host module that copy something into it: their files have no names yet."""
+    assert host.module is not None
+    for job in names_in(host, f"{repository.path}/{_JOBS}"):
+        try:
+            if host.module.job_status(repository.path, job)["state"] == "running":
+                yield job
+        except AgentFault as fault:
+            if not fault.kind.endswith(".NotFound"):  # it was pruned meanwhile
+                raise
 
 
 def _has_objects(host: HostView, repository: Repository) -> bool:

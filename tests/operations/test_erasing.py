@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -107,6 +109,29 @@ def test_another_share_is_where_it_belongs(sim: Simulator, how: str) -> None:
     with pytest.raises(PreconditionFailed, match=r"left as it is: .*(filer:/export/old|d{16})"):
         act(driver_for(sim), "erase")
     assert (contents(sim), shown(sim)) == before
+
+
+def test_what_is_being_made_in_it(sim: Simulator) -> None:
+    """A host still fetches an ISO into it, or a job of the host module copies an image."""
+    mark = f"ISOs/x.{'a' * 32}.iso.creating"
+    put(sim, mark)
+    for how in ("delete", "erase"):
+        with pytest.raises(PreconditionFailed, match="1 image that is not complete in it"):
+            act(driver_for(sim), how)
+    (sim.path_of(SECOND) / mark).unlink()
+    driver = driver_for(sim)
+    quietly(driver.copy_image, SECOND, f"{SECOND}/Templates/a.raw", "new", ex_repository=SECOND)
+    [done] = (sim.path_of(SECOND) / ".libcloud-ovm3" / "jobs").iterdir()
+    request = re.sub("started=.*", f"started={time.time():.0f}", (done / "request").read_text())
+    begun = done.with_name("f" * 32)
+    put(sim, f".libcloud-ovm3/jobs/{begun.name}/request")
+    (begun / "request").write_text(request.replace(done.name, begun.name))
+    with pytest.raises(PreconditionFailed, match=f"being copied into it .job {begun.name}"):
+        act(driver_for(sim), "erase")
+    (begun / "request").unlink()
+    begun.rmdir()
+    act(driver_for(sim), "erase")
+    assert SECOND not in sim.hosts[0].repository_db
 
 
 def test_key_pairs_in_it_stay(sim: Simulator) -> None:
