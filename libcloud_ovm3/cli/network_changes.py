@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from libcloud_ovm3.cli.examples import examples
-from libcloud_ovm3.cli.options import driver_options, make_driver, reported
+from libcloud_ovm3.cli.options import driver_options, make_driver, on_option, reported
 from libcloud_ovm3.cli.output import show
 from libcloud_ovm3.cli.sections import Command
 from libcloud_ovm3.compute.driver import OVM3NodeDriver
 from libcloud_ovm3.compute.network_types import OVM3Network
 from libcloud_ovm3.errors import InvalidArgument, by_reason
 from libcloud_ovm3.operations.consent import ROLES
-
-_F = TypeVar("_F", bound=Callable[..., Any])
 
 _FORCE = click.option(
     "--force",
@@ -25,16 +22,6 @@ _FORCE = click.option(
     help="What this may cut on the hosts, to consent to it. Can be repeated.",
 )
 _NETWORK = click.argument("network", metavar="NAME|LABEL[:VLAN]")
-
-
-def _on(default: str) -> Callable[[_F], _F]:
-    return click.option(
-        "--on",
-        "locations",
-        multiple=True,
-        metavar="HOST[:PORT]|ID",
-        help=f"A host to change. Can be repeated.  [default: {default}]",
-    )
 
 
 @click.command(
@@ -53,7 +40,7 @@ def _on(default: str) -> Callable[[_F], _F]:
     "120); with --vlan also a bridge, for the device below it.",
 )
 @click.option("--vlan", metavar="N", help="The number of a VLAN, 2 to 4094.  [default: untagged]")
-@_on("all hosts, which must all respond")
+@on_option("all hosts, which must all respond")
 @_FORCE
 @driver_options
 @click.argument("name")
@@ -88,7 +75,7 @@ def create_network(
     metavar="[HOST=]ADDRESS/PREFIX,...",
     help="The address of one host (--on) on the network, or of several, each named.",
 )
-@_on("all hosts that have it")
+@on_option("all hosts that have it")
 @_FORCE
 @driver_options
 @_NETWORK
@@ -105,7 +92,7 @@ def update_network(
 
 
 @click.command("delete", cls=Command, epilog=examples("ovm3 network delete dmz"))
-@_on("all hosts")
+@on_option("all hosts")
 @_FORCE
 @driver_options
 @_NETWORK
@@ -127,7 +114,7 @@ def delete_network(
     cls=Command,
     epilog=examples("ovm3 network set-bond-mode bond0 4 --on ovm-1 --force all"),
 )
-@_on("all hosts that have the bond")
+@on_option("all hosts that have the bond")
 @_FORCE
 @driver_options
 @click.argument("bond", metavar="[HOST/]BOND")

@@ -103,6 +103,20 @@ def access_options(command: _F) -> _F:
     return command
 
 
+def on_option(default: str) -> Callable[[_F], _F]:
+    """Return the option for the hosts that are changed.
+
+    :param default: which they are without it.
+    """
+    return click.option(
+        "--on",
+        "locations",
+        multiple=True,
+        metavar="HOST[:PORT]|ID",
+        help=f"A host to change. Can be repeated.  [default: {default}]",
+    )
+
+
 _HOSTS_OFF = (
     click.option("--host-off", "hosts_off", multiple=True, metavar="HOST[:PORT]",
                  help="A host that you have seen to be powered off: this command believes that it "

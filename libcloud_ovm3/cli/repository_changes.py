@@ -2,35 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from libcloud_ovm3.cli.examples import examples
-from libcloud_ovm3.cli.options import driver_options, make_driver, reported
+from libcloud_ovm3.cli.options import driver_options, make_driver, on_option, reported
 from libcloud_ovm3.cli.output import show
 from libcloud_ovm3.cli.sections import Command
 from libcloud_ovm3.compute.repository_types import OVM3Repository
 from libcloud_ovm3.errors import by_reason
 
-_F = TypeVar("_F", bound=Callable[..., Any])
-
 _REPOSITORY = click.argument("repository", metavar="NAME|ID|SERVER:/PATH")
-
-
-def on_option(default: str) -> Callable[[_F], _F]:
-    """Return the option for the hosts that are changed.
-
-    :param default: which they are without it.
-    """
-    return click.option(
-        "--on",
-        "locations",
-        multiple=True,
-        metavar="HOST[:PORT]|ID",
-        help=f"A host to change. Can be repeated.  [default: {default}]",
-    )
 
 
 @click.command(

@@ -7,9 +7,8 @@ from typing import Any
 import click
 
 from libcloud_ovm3.cli.examples import examples
-from libcloud_ovm3.cli.options import driver_options, make_driver, reported
+from libcloud_ovm3.cli.options import driver_options, make_driver, on_option, reported
 from libcloud_ovm3.cli.output import show
-from libcloud_ovm3.cli.repository_changes import on_option
 from libcloud_ovm3.cli.sections import NounGroup
 from libcloud_ovm3.compute.find import find_source
 

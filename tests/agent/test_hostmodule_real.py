@@ -5,12 +5,10 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 from libcloud_ovm3.agent import chunks
-from libcloud_ovm3.agent.connection import AgentConnection
 from libcloud_ovm3.agent.host_bridges import MadeBridge, Release
 from libcloud_ovm3.agent.host_networks import (
     BondMode,
@@ -21,12 +19,10 @@ from libcloud_ovm3.agent.host_networks import (
 )
 from libcloud_ovm3.agent.hostmodule import AGENT_READS, API, HostModule
 from libcloud_ovm3.agent.hostmodule_types import Document
-from libcloud_ovm3.agent.tls import HostTrust
 from libcloud_ovm3.errors import AgentFault
 from libcloud_ovm3.simulator import Simulator
+from tests.agent.real_module import ME, kind, module_of, new
 from tests.support import clock_of, eventually, simulate
-
-ME = "tests"
 
 
 @pytest.fixture(scope="module")
@@ -40,25 +36,9 @@ def module(sim: Simulator) -> HostModule:
     return module_of(sim)
 
 
-def module_of(sim: Simulator) -> HostModule:
-    host = sim.hosts[0]
-    trust = HostTrust(pins=(host.fingerprint,))
-    return HostModule(
-        AgentConnection("oracle", sim.password, host=host.address, port=host.port, trust=trust)
-    )
-
-
 @pytest.fixture
 def mount(sim: Simulator) -> str:
     return f"/OVS/Repositories/{sim.repository_id}"
-
-
-def new() -> str:
-    return uuid.uuid4().hex
-
-
-def kind(caught: Any) -> str:
-    return str(caught.value.kind).removeprefix("libcloud_ovm3_host.errors.")
 
 
 def test_what_is_there(module: HostModule) -> None:

@@ -5,23 +5,19 @@ from __future__ import annotations
 import hashlib
 import os
 import random
-import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from libcloud_ovm3.agent.connection import AgentConnection
 from libcloud_ovm3.agent.hostmodule import HostModule
 from libcloud_ovm3.agent.object_types import BLOCK_BYTES, ObjectEntry, ObjectRecord, block_sum
-from libcloud_ovm3.agent.tls import HostTrust
 from libcloud_ovm3.errors import AgentFault
 from libcloud_ovm3.simulator import Simulator
+from tests.agent.real_module import ME, kind, module_of, new
 from tests.support import eventually, simulate
 
-ME = "tests"
 CASE_NAMES = [
     "a&b.txt",
     "100%.txt",
@@ -45,25 +41,9 @@ def module(sim: Simulator) -> HostModule:
     return module_of(sim)
 
 
-def module_of(sim: Simulator) -> HostModule:
-    host = sim.hosts[0]
-    trust = HostTrust(pins=(host.fingerprint,))
-    return HostModule(
-        AgentConnection("oracle", sim.password, host=host.address, port=host.port, trust=trust)
-    )
-
-
 @pytest.fixture
 def mount(sim: Simulator) -> str:
     return f"/OVS/Repositories/{sim.repository_id}"
-
-
-def new() -> str:
-    return uuid.uuid4().hex
-
-
-def kind(caught: Any) -> str:
-    return str(caught.value.kind).removeprefix("libcloud_ovm3_host.errors.")
 
 
 def put(module: HostModule, mount: str, box: str, name: str, data: bytes) -> ObjectEntry:
