@@ -58,7 +58,7 @@ def unmount(share: str, locations: tuple[str, ...], **options: Any) -> None:
 @click.argument("source", metavar="NAME|ID")
 @_SHARE
 def copy_to(source: str, share: str, **options: Any) -> None:
-    """Copy a volume, a snapshot, a disk image or an ISO there.
+    """Copy a volume, a snapshot, a template or an ISO there.
 
     Needs the host module. It prints the name of the copy, the FILE of the commands that copy it
     back.
@@ -97,7 +97,7 @@ def copy_volume(share: str, path: str, name: str, repository: str | None, **opti
 @click.argument("path", metavar="FILE")
 @click.argument("name")
 def copy_image(share: str, path: str, name: str, repository: str | None, **options: Any) -> None:
-    """Make an image of a raw disk or of a file .iso there.
+    """Make an image of a raw disk, a template or a file .iso there.
 
     FILE is its path on the export, as `copy-to` has printed it. Needs the host module.
     """

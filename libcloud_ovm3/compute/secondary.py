@@ -70,8 +70,8 @@ class Secondary(OVM3Base):
     def ex_copy_to_secondary(
         self, source: StorageVolume | VolumeSnapshot | NodeImage | str, share: str
     ) -> str:
-        """Copy a volume, a snapshot, a disk image or an ISO to secondary storage. Blocks while it
-        is copied. Needs the host module.
+        """Copy a volume, a snapshot, a template or an ISO to secondary storage. Blocks while it is
+        copied. Needs the host module.
 
         :param source: What is copied, or its id; a volume that no running node has. (required)
         :type source: :class:`StorageVolume`, :class:`VolumeSnapshot`, :class:`NodeImage` or ``str``
@@ -82,12 +82,12 @@ class Secondary(OVM3Base):
         :raises InvalidArgument: It is not an export.
         :raises ImageNotFound: There is nothing of this id.
         :raises SearchIncomplete: It was not found, but not everything could be read.
-        :raises PreconditionFailed: It is in use, or may be, is not complete, a physical disk, or a
-            template with a ``vm.cfg``; no host that has it has the host module; it does not fit.
-            There is no copy.
+        :raises PreconditionFailed: It is in use, or may be, is not complete, or a physical disk; no
+            host that has it has the host module; it does not fit. There is no copy.
         :raises AgentFault: The host refused; there is no copy.
         :raises OperationIncomplete: It was not completed; ``left`` names what may be left.
-        :return: The name of the copy on the export.
+        :return: The name of the copy on the export: of a file, or of a template with a ``vm.cfg``
+            that of its folder.
         :rtype: ``str``
         """
         with self._warned() as notices:
@@ -98,8 +98,8 @@ class Secondary(OVM3Base):
     def ex_copy_volume_from_secondary(
         self, share: str, path: str, name: str, *, ex_repository: str | None = None
     ) -> StorageVolume:
-        """Make a volume of a raw disk image on secondary storage. Blocks while it is copied. Needs
-        the host module.
+        """Make a volume of a raw disk image on secondary storage, whose size becomes a multiple of
+        4096 bytes. Blocks while it is copied. Needs the host module.
 
         :param share: The NFS export, as ``server:/path``. (required)
         :type share: ``str``
@@ -130,13 +130,14 @@ class Secondary(OVM3Base):
     def ex_copy_image_from_secondary(
         self, share: str, path: str, name: str, *, ex_repository: str | None = None
     ) -> NodeImage:
-        """Make a template of a raw disk image on secondary storage, or an ISO of a file whose name
-        ends with ``.iso``. Blocks while it is copied. Needs the host module.
+        """Make a template of a raw disk image on secondary storage, whose size becomes a multiple
+        of 4096 bytes, or of a folder with a ``vm.cfg``; or an ISO of a file whose name ends with
+        ``.iso``. Blocks while it is copied. Needs the host module.
 
         :param share: The NFS export, as ``server:/path``. (required)
         :type share: ``str``
 
-        :param path: The file on it. (required)
+        :param path: The file on it, or the folder of a template. (required)
         :type path: ``str``
 
         :param name: The name of the image; others may have the same. (required)
@@ -147,7 +148,8 @@ class Secondary(OVM3Base):
         :type ex_repository: ``str``
 
         :raises InvalidArgument: The export, the path or the name cannot be one.
-        :raises PreconditionFailed: As :meth:`ex_copy_volume_from_secondary`; there is no image.
+        :raises PreconditionFailed: As :meth:`ex_copy_volume_from_secondary`; or it is no raw disk,
+            or no complete template. There is no image.
         :raises AgentFault: The host refused; there is no image.
         :raises OperationIncomplete: It was not completed; ``left`` names what may be left.
         :rtype: :class:`NodeImage`

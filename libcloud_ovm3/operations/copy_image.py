@@ -115,21 +115,32 @@ def _copy_folder(
     folder = make_template.plan_folder(
         operation, host, target, content.config, content.disks, name, text
     )
+    write_folder(folder, snapshot)
+    return folder.image_id
+
+
+def write_folder(folder: make_template.TemplateFolder, snapshot: EstateSnapshot) -> None:
+    """Make a folder that is a copy of a template with a vm.cfg, whose disks are at rest.
+
+    :raises PreconditionFailed: somebody writes to one of its disks; nothing is left.
+    :raises AgentFault: the host refused; nothing is left.
+    :raises OperationIncomplete: it was not completed; names what may be left.
+    """
+    estate = folder.operation.estate
     for source, _ in folder.copies:
-        require_idle(operation.estate, snapshot, source.path, source.path)
+        require_idle(estate, snapshot, source.path, source.path)
     try:
         make_template.begin(folder)
         make_template.copy_disks(folder)
-        now = read_estate(operation.estate)
+        now = read_estate(estate)
         for source, _ in folder.copies:
-            require_idle(operation.estate, now, source.path, source.path)
+            require_idle(estate, now, source.path, source.path)
         make_template.finish(folder)
     except DEFINITE as error:
         make_template.undo(folder, error)
         raise
     except Ovm3Error as error:
         raise make_template.left_behind(folder, error) from error
-    return folder.image_id
 
 
 def _copy_file(

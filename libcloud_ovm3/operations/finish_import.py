@@ -27,20 +27,12 @@ from libcloud_ovm3.estate.vms import EstateSnapshot, read_estate
 from libcloud_ovm3.estate.volumes import Volume
 from libcloud_ovm3.operations import doors
 from libcloud_ovm3.operations.create_image import choose_copier, made
-from libcloud_ovm3.operations.disk_sizes import BLOCK
 from libcloud_ovm3.operations.fetching import Fetch
-from libcloud_ovm3.operations.grow_disk import grow
-from libcloud_ovm3.operations.image_formats import (
-    HEAD_BYTES,
-    RAW,
-    TAIL_BYTES,
-    compression,
-    image_format,
-)
+from libcloud_ovm3.operations.grow_disk import pad, padded
 from libcloud_ovm3.operations.marks import remove_mark
 from libcloud_ovm3.operations.mount_export import mounted_export
 from libcloud_ovm3.operations.operation import Operation
-from libcloud_ovm3.operations.partition_tables import cut_off
+from libcloud_ovm3.operations.raw_content import require_raw
 from libcloud_ovm3.operations.read_back import read_back
 from libcloud_ovm3.operations.target_repository import require_usable
 
@@ -62,7 +54,7 @@ def finish_import(
     if is_moved:
         return _moved(fetch, [])
     size = fetch.read_size()
-    if size not in (fetch.size_bytes, _padded(fetch)):
+    if size not in (fetch.size_bytes, padded(fetch.size_bytes)):
         raise PreconditionFailed(
             f"image {fetch.id!r} is not complete: {size} of {fetch.size_bytes} bytes are there"
         )
@@ -126,22 +118,13 @@ def finish(fetch: Fetch, size: int, notices: list[str]) -> tuple[Image | Volume,
     return _moved(fetch, notices)
 
 
-def _padded(fetch: Fetch) -> int:
-    """The size that a disk gets: a multiple of 4096, as other tools expect it."""
-    return -(-fetch.size_bytes // BLOCK) * BLOCK
-
-
 def _pad(fetch: Fetch, size: int) -> list[str]:
-    """Make a disk so large that its size is a multiple of 4096; it is never cut.
+    """Pad a disk.
 
     :return: notices for the user.
     """
-    if size == _padded(fetch):
-        return []
-    if fetch.host.module2 is None:
-        return [f"{fetch.path} has {size} bytes, which is no multiple of {BLOCK}"]
     try:
-        return grow(fetch.operation, fetch.host, fetch.repository, fetch.path, size, _padded(fetch))
+        return pad(fetch.operation, fetch.host, fetch.repository, fetch.path, size)
     except (AgentFault, OperationIncomplete) as error:
         raise fetch.pending(error) from error
 
@@ -177,19 +160,8 @@ def _require_raw(fetch: Fetch) -> list[str]:
     module = fetch.host.module
     assert module is not None
     try:
-        head = module.read_file(fetch.path, 0, min(HEAD_BYTES, fetch.size_bytes)).data
-        end = max(0, fetch.size_bytes - TAIL_BYTES)
-        tail = module.read_file(fetch.path, end, TAIL_BYTES).data
-        packed = compression(head)
-        found = image_format(head, tail, fetch.size_bytes, fetch.path)
+        return require_raw(module, fetch.path, fetch.size_bytes, fetch.template)
     except InvalidArgument as error:
         raise fetch.pending(f"it is no raw disk: {error}") from error
     except Ovm3Error as error:
         raise fetch.pending(error) from error
-    if packed or found.driver != RAW:
-        raise fetch.pending(
-            f"it is no raw disk: {packed or found.label}. Download the file, and import it from "
-            f"here, which converts it"
-        )
-    notices = [f"{fetch.template} is a disk, but begins as an ISO does"] * found.is_iso
-    return notices or cut_off(head, fetch.size_bytes, fetch.template)

@@ -11,6 +11,7 @@ from libcloud_ovm3.estate.disk_files import read_size
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.repositories import Repository
 from libcloud_ovm3.operations import doors
+from libcloud_ovm3.operations.disk_sizes import BLOCK
 from libcloud_ovm3.operations.operation import Operation
 
 
@@ -69,6 +70,28 @@ def grow(
     if isinstance(failed, AgentFault) and (now == before or is_conflict):
         raise failed.with_state(f"{path}: {what}, and was left so") from failed
     raise _in_doubt(operation, host, path, f"{failed or 'the host reported success'}; {what}")
+
+
+def padded(size_bytes: int) -> int:
+    """The size that an imported disk gets: a multiple of 4096, as other tools expect it."""
+    return -(-size_bytes // BLOCK) * BLOCK
+
+
+def pad(
+    operation: Operation, host: HostView, repository: Repository, path: str, size_bytes: int
+) -> list[str]:
+    """Make a disk so large that its size is such a multiple, with zeros; it is never cut.
+
+    :param host: has the host module.
+    :param size_bytes: as it is.
+    :return: notices for the user.
+    :raises Ovm3Error: as :func:`grow`.
+    """
+    if size_bytes == padded(size_bytes):
+        return []
+    if host.module2 is None:
+        return [f"{path} has {size_bytes} bytes, which is no multiple of {BLOCK}"]
+    return grow(operation, host, repository, path, size_bytes, padded(size_bytes))
 
 
 def _in_doubt(operation: Operation, host: HostView, path: str, what: str) -> Ovm3Error:

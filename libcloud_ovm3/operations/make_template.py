@@ -44,6 +44,8 @@ class TemplateFolder:
     """A template that is to be made.
 
     :ivar host: has its repository, and those of the disks, mounted, and the host module.
+    :ivar repository: it may be secondary storage, too.
+    :ivar path: of its folder, on the hosts.
     :ivar config: its vm.cfg.
     :ivar copies: what is copied to where.
     """
@@ -52,19 +54,16 @@ class TemplateFolder:
     host: HostView
     module: HostModule
     repository: Repository
-    ident: str
+    path: str
     config: VMConfig
     copies: tuple[tuple[Place, Place], ...]
 
     @property
     def image_id(self) -> str:
-        """The id of the image that it will be."""
-        return f"{self.repository.id}/{TEMPLATES}/{self.ident}"
-
-    @property
-    def path(self) -> str:
-        """Its folder on the hosts."""
-        return f"{self.repository.path}/{TEMPLATES}/{self.ident}"
+        """The id of the image that it will be; of a folder that will be none, its path."""
+        relative = self.path[len(self.repository.path) + 1 :]
+        is_image = relative.startswith(f"{TEMPLATES}/")
+        return f"{self.repository.id}/{relative}" if is_image else self.path
 
     @property
     def mark(self) -> str:
@@ -80,17 +79,19 @@ def plan_folder(
     disks: Sequence[TemplateDisk],
     name: str,
     description: str,
+    path: str = "",
 ) -> TemplateFolder:
     """What a template is to be; nothing is sent.
 
     :param config: of the VM or the template that it is made of.
     :param disks: those of its disks that are no CD drives, in their order.
+    :param path: of its folder, on the hosts; "": among the templates of the repository.
     :raises InvalidArgument: the name is empty, or an option cannot be in a template.
     """
     require_name(name, description)
     assert host.module is not None
     ident = uuid.uuid4().hex
-    folder = f"{repository.path}/{TEMPLATES}/{ident}"
+    folder = path or f"{repository.path}/{TEMPLATES}/{ident}"
     begin = template_disk(ident)
     files = [new_file_name(begin, number, disk.path) for number, disk in enumerate(disks)]
     targets = [Place(repository, f"{folder}/{file}") for file in files]
@@ -113,7 +114,7 @@ def plan_folder(
     )
     sources = [Place(disk.repository, disk.path) for disk in disks]
     copies = tuple(zip(sources, targets, strict=True))
-    return TemplateFolder(operation, host, host.module, repository, ident, template, copies)
+    return TemplateFolder(operation, host, host.module, repository, folder, template, copies)
 
 
 def require_name(name: str, description: str | None) -> None:
@@ -204,9 +205,15 @@ def left_behind(folder: TemplateFolder, why: Ovm3Error, more: str = "") -> Ovm3E
     paths = [folder.path, *(f"{folder.path}/{name}" for name in files)]
     paths += [target.path for _, target in folder.copies]
     left = dict.fromkeys((*left_of(why), folder.image_id, *paths))
+    is_image = folder.image_id != folder.path
+    removal = (
+        f"delete_image({folder.image_id!r}) removes the template"
+        if is_image
+        else "remove its folder on the share"
+    )
     return folder.operation.incomplete(
         f"making a template was not completed: {why}{more}. What may be left: {', '.join(left)}; "
-        f"delete_image({folder.image_id!r}) removes the template",
+        f"{removal}",
         left=tuple(left),
         host=str(folder.host.address),
     )

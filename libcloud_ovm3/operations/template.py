@@ -134,9 +134,7 @@ def read_content(
         why = definition.error or definition.unread
         raise PreconditionFailed(f"{image.label}: its vm.cfg cannot be used: {why}")
     config = definition.config
-    warnings = config.changed(memory=1, vcpus=1).warnings  # those are not taken over
-    if why := "; ".join(warnings) or _why_not(config):
-        raise InvalidArgument(f"{image.label}: its vm.cfg cannot be taken over: {why}")
+    require_usable_config(config, image.label)
     if wants_hvm is not None and wants_hvm != config.is_hvm:
         is_, other = ("HVM", "pv") if config.is_hvm else ("paravirtualized", "hvm")
         raise InvalidArgument(
@@ -147,10 +145,15 @@ def read_content(
     return TemplateContent(image, config, tuple(disks))
 
 
-def _why_not(config: VMConfig) -> str:
-    """Why its settings cannot be another VM's; "" if they can."""
+def require_usable_config(config: VMConfig, label: str) -> None:
+    """Whether the settings of a template can be another VM's.
+
+    :raises InvalidArgument: they cannot.
+    """
     others = {key: value for key, value in config.values.items() if key not in _OWN}
-    return why_lost(others) or identity_in(others, config)
+    warnings = config.changed(memory=1, vcpus=1).warnings  # those are not taken over
+    if why := "; ".join(warnings) or why_lost(others) or identity_in(others, config):
+        raise InvalidArgument(f"{label}: its vm.cfg cannot be taken over: {why}")
 
 
 def identity_in(values: Mapping[str, Any], config: VMConfig) -> str:

@@ -54,7 +54,7 @@ MUTANTS = [
     Mutant(
         "torn-image",
         FINISH,
-        "    if size not in (fetch.size_bytes, _padded(fetch)):\n",
+        "    if size not in (fetch.size_bytes, padded(fetch.size_bytes)):\n",
         "    if False:\n",
         "imports.half_an_import_is_not_finished",
     ),
@@ -74,15 +74,15 @@ MUTANTS = [
     ),
     Mutant(
         "no-disk",
-        FINISH,
+        OPERATIONS + "raw_content.py",
         "    if packed or found.driver != RAW:\n",
         "    if False:\n",
         "imports.what_is_packed_is_no_template",
     ),
     Mutant(
         "no-disk",
-        FINISH,
-        "    if size == _padded(fetch):\n",
+        OPERATIONS + "grow_disk.py",
+        "    if size_bytes == padded(size_bytes):\n",
         "    if True:\n",
         "imports.what_is_imported_is_padded_and_whole",
     ),

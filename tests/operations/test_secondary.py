@@ -107,6 +107,63 @@ def test_copies_to_it_and_back(sim: Simulator) -> None:
     assert [len(one) for one in mounts(sim)] == [1, 0]
 
 
+def test_a_template_with_a_vm_cfg(sim: Simulator) -> None:
+    """It is a folder there, too, and a node of what comes back has all its disks."""
+    driver = driver_for(sim)
+    node = sim.add_vm("web")
+    volume = driver.create_volume(1, "data")
+    driver.attach_volume(driver.ex_get_node(node), volume)
+    template = driver.create_image(driver.ex_get_node(node), "web server", "what it is")
+    name = driver.ex_copy_to_secondary(template, SHARE)
+    folder = export(sim, SHARE) / name
+    assert (copies(sim), mounts(sim)[1]) == ([name], [])
+    assert name.startswith("web%20server.")
+    assert len(list(folder.glob("*.img"))) == 2
+    back = driver.ex_copy_image_from_secondary(SHARE, name, "again")
+    assert (back.name, back.extra["kind"]) == ("again", "vm_template")
+    config = (sim.repository_path / back.extra["path"] / "vm.cfg").read_text()
+    assert "OVM_description = 'what it is'" in config
+    assert "/nfsmnt" not in config
+    assert len(driver.create_node("web-2", "small", back).extra["disks"]) == 2
+    next(folder.glob("*.img")).rename(folder / "elsewhere")
+    with pytest.raises(PreconditionFailed, match=r"its disks /nfsmnt/.* are not in it"):
+        driver.ex_copy_image_from_secondary(SHARE, name, "again")
+    (folder / "vm.cfg").rename(folder / "vm.cfg.creating")
+    with pytest.raises(PreconditionFailed, match="is a template that was not completed"):
+        driver.ex_copy_image_from_secondary(SHARE, name, "again")
+    sim.misbehave("drop_before", "libcloud_rename_file")
+    with pytest.raises(OperationIncomplete, match="remove its folder on the share") as half:
+        quietly(driver.ex_copy_to_secondary, template, SHARE)
+    [left] = [one for one in copies(sim) if one != name]
+    assert f"/{left}" in half.value.left[0]
+
+
+def test_what_becomes_of_odd_files(sim: Simulator) -> None:
+    """Disks get a size that is a multiple of 4096, with zeros; other formats become no template."""
+    driver = driver_for(sim)
+    files = {
+        "odd.img": b"a" * 5000,
+        "odd.iso": b"a" * 5000,
+        "disk.qcow2": b"QFI\xfb\0\0\0\3" + bytes(99),
+    }
+    for name, content in files.items():
+        (export(sim, SHARE) / name).write_bytes(content)
+    volume = driver.ex_copy_volume_from_secondary(SHARE, "odd.img", "odd")
+    assert volume.extra["size_bytes"] == 8192
+    image = driver.ex_copy_image_from_secondary(SHARE, "odd.img", "odd")
+    content = (sim.repository_path / image.extra["path"]).read_bytes()
+    assert content == b"a" * 5000 + bytes(3192)
+    disc = driver.ex_copy_image_from_secondary(SHARE, "odd.iso", "odd")
+    assert disc.extra["size_bytes"] == 5000
+    before = [one.id for one in driver.list_images()]
+    with pytest.raises(PreconditionFailed, match="no raw disk: qcow2"):
+        driver.ex_copy_image_from_secondary(SHARE, "disk.qcow2", "x")
+    sim.misbehave("fault", "libcloud_grow_file")
+    with pytest.raises(PreconditionFailed, match="The copy was deleted"):
+        driver.ex_copy_image_from_secondary(SHARE, "odd.img", "x")
+    assert [one.id for one in driver.list_images()] == before
+
+
 def test_what_is_not_copied(sim: Simulator) -> None:
     driver = driver_for(sim)
     node = sim.add_vm("web", running_on=0)
