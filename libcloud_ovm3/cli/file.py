@@ -218,9 +218,11 @@ def _download(driver: OVM3StorageDriver, source: str, target: str, resume: bool,
     found = _find_object(driver, source)
     if target == _STREAM:
         with waiting(f"downloading {_label(found)}"):
-            stream = _binary(sys.stdout)
+            stream, done = _binary(sys.stdout), 0
             for piece in driver.download_object_as_stream(found):
                 stream.write(piece)
+                done += len(piece)
+                copied(done, found.size)
             stream.flush()
         return
     path = Path(target).expanduser()

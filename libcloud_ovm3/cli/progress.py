@@ -24,6 +24,7 @@ PIPE_DELAY, PIPE_PERIOD = 10.0, 30.0  # until the first line elsewhere, and betw
 _REFRESH = 0.25
 _GAP = 0.5  # seconds without activity that do not count as a pause: something is computed
 _MANY = 3  # hosts that the line names at most
+_SECONDS_WIDTH = 10  # of how long it has taken
 _OUTCOMES = {
     "": "no response yet: its outcome is unknown, and it may still take effect",
     "answered": "answered",
@@ -99,7 +100,7 @@ class Watch(logging.Handler):
         if waits:
             record, since = waits[0]
             limit, what = record.limit, with_option_names(record.text)
-            what += f": {self._copied}" if self._copied else ""
+            what += f": {self._copied_part(what)}" if self._copied else ""
         elif changes:
             what = f"{changes[0].function} was sent"
         else:
@@ -111,6 +112,12 @@ class Watch(logging.Handler):
             what += f"; no response yet from {', '.join(slow[:_MANY])}{more}"
         seconds = f", {now - since:.0f} s" + ("" if limit is None else f" of {limit:g} s")
         return output.fit(what, sys.stderr), seconds
+
+    def _copied_part(self, what: str) -> str:
+        """Return how far a copy is, on a terminal that is wide enough with a bar."""
+        bar = status_line.bar(self._copied) if self._has_terminal else ""
+        fits = bar and len(what) + len(bar) + _SECONDS_WIDTH < status_line.room()
+        return bar if fits else self._copied
 
     def sent(self) -> list[str]:
         """Return one line about each call that may change something, in the order of sending."""

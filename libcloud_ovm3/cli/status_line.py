@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 _ERASE = "\r\x1b[K"
+_BAR = 20  # characters
 # Held while anything is printed: the line is drawn by another thread.
 LOCK = threading.RLock()
 
@@ -27,13 +28,25 @@ class _Line:
 def draw(what: str, how_long: str) -> None:
     """Draw the line in the place of the last one. To fit, the first part is cut."""
     text = Text(what)
-    room = Console(file=sys.stderr).width - 1 - len(how_long)
-    text.truncate(max(1, room), overflow="crop")
+    text.truncate(max(1, room() - len(how_long)), overflow="crop")
     line = text.plain + how_long
     with LOCK:
         if line != _Line.drawn:
             _Line.drawn = line  # first: Ctrl-C between the two must not leave it there
             _put(_ERASE + line)
+
+
+def room() -> int:
+    """Return how many characters the line can have."""
+    return Console(file=sys.stderr).width - 1
+
+
+def bar(text: str) -> str:
+    """Return a percentage with a bar before it; anything else as it is."""
+    if not text.endswith("%"):
+        return text
+    filled = int(text[:-1]) * _BAR // 100
+    return f"[{'#' * filled}{'-' * (_BAR - filled)}] {text}"
 
 
 def erase() -> None:

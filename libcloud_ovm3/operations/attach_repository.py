@@ -206,8 +206,8 @@ def _find_on(
         found = found_on(operation, host, location, point)
         if found is None:
             raise PreconditionFailed(
-                f"{host.label}: at {share} is no repository that its owner may register; "
-                f"ex_create_repository makes one, if there is none"
+                f"{host.label}: at {share} is no repository that this host can register: none, or "
+                f"one of another owner; ex_create_repository makes one, if there is none"
             )
         for one in known:
             if one.id == found.id:

@@ -86,10 +86,16 @@ def create_repository(
     return steps.read_back(operation, place.id, "created"), done
 
 
-def _occupied(share: Share, what: str) -> str:
+def _occupied(share: Share, what: str, is_foreign: bool) -> str:
+    """What is there already, and what to do.
+
+    :param is_foreign: whether its owner is, or may be, another one than that of the hosts.
+    """
     return (
         f"no repository was made: at {share} is {what}. It was left as it is; "
         f"ex_attach_repository({str(share)!r}) takes it over with all that is in it"
+        + ", on hosts of its owner only (docs/repositories.md)"
+        * is_foreign
     )
 
 
@@ -106,13 +112,14 @@ def _make(operation: Operation, place: Place, owner: str, host: HostView, made: 
     try:
         found = found_on(operation, host, place.location, place.mount_point)
         if found is None:
-            _create(operation, host, place, share)
+            _create(operation, host, place, share, owner)
             made.append("created")
             return
         if (found.id, found.alias, found.owner) != (place.id, place.name, owner):
             if found.id == place.id:  # without the module, looking at it has registered it
                 steps.unregister(operation, host, found.id)
-            raise PreconditionFailed(f"{host.label}: {_occupied(share, found.described())}")
+            what = _occupied(share, found.described(), found.owner != owner)
+            raise PreconditionFailed(f"{host.label}: {what}")
         if steps.record_of(host, place.id) is None:
             steps.add(operation, host, place.location, place.mount_point)
         made.append("registered")
@@ -120,7 +127,7 @@ def _make(operation: Operation, place: Place, owner: str, host: HostView, made: 
         raise steps.undone(operation, host, place.mount_point, made, error) from error
 
 
-def _create(operation: Operation, host: HostView, place: Place, share: Share) -> None:
+def _create(operation: Operation, host: HostView, place: Place, share: Share, owner: str) -> None:
     """Make it; what the share has nevertheless is named."""
     try:
         steps.create(operation, host, place)
@@ -128,11 +135,12 @@ def _create(operation: Operation, host: HostView, place: Place, share: Share) ->
         if "already exists" not in fault.text:
             raise
         found = steps.read_record(host, place.mount_point) if host.module is not None else None
-        what = found.described() if found else "a repository that its owner may not register"
+        what = found.described() if found else "a repository that this host cannot register"
+        is_foreign = found is None or found.owner != owner
         raise PreconditionFailed(
-            f"{host.label}: {_occupied(share, what)} ({fault.text})"
+            f"{host.label}: {_occupied(share, what, is_foreign)} ({fault.text})"
         ) from fault
     record = steps.record_of(host, place.id)
     if record is not None and record.alias != place.name:  # another client was first
         other = FoundRepository(record.id, record.alias, record.manager_uuid)
-        raise PreconditionFailed(f"{host.label}: {_occupied(share, other.described())}")
+        raise PreconditionFailed(f"{host.label}: {_occupied(share, other.described(), False)}")

@@ -36,7 +36,10 @@ def listed(sim: Simulator, *arguments: str) -> list[dict[str, Any]]:
 
 
 def test_both_ways_and_back(
-    sim: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sim: Simulator,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     content = os.urandom(1000)
@@ -62,8 +65,10 @@ def test_both_ways_and_back(
     done = on(sim, "file", "cp", one["id"], "back")
     assert (done.exit_code, done.stdout) == (0, "back\n"), done.stderr
     assert Path("back").read_bytes() == content
-    done = on(sim, "file", "cp", one["id"], "-")
+    with caplog.at_level("DEBUG", "libcloud_ovm3.progress"):
+        done = on(sim, "file", "cp", one["id"], "-")
     assert (done.exit_code, done.stdout_bytes) == (0, content)
+    assert "copied: 100%" in caplog.messages
     done = on(sim, "file", "rm", one["id"], "box/stream", "--yes")
     assert (done.exit_code, done.stdout.count("was deleted")) == (0, 2), done.stderr
     assert listed(sim, "box") == []
@@ -219,7 +224,7 @@ def test_how_far_it_is_is_shown_and_what_ctrl_c_leaves(tmp_path: Path) -> None:
 def _interrupted_and_whole(sim: Simulator, tmp_path: Path) -> None:
     (tmp_path / "big").write_bytes(os.urandom(2 * BLOCK_BYTES))
     line = ("file", "cp", str(tmp_path / "big"), "box/shown", *options(sim))
-    half = "uploading box/shown: 50%"
+    half = "uploading box/shown: [##########----------] 50%"
     for keys, expected, left in (
         (b"\x03", 130, "interrupted; --resume goes on with it (`ovm3 file ls --uploads box` shows"),
         (b"", 0, half),

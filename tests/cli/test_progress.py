@@ -60,7 +60,11 @@ def test_a_status_line_is_gone_before_anything_else_is_printed(
         assert terminal.getvalue().endswith(("\r\x1b[K", "\n")), "a prompt may be next"
         with progress.waiting("copying the disk"):
             progress.copied(3, 7)
-            eventually(lambda: "copying the disk: 42%, 0 s" in terminal.getvalue())
+            bar = "[########------------] 42%, 0 s"
+            eventually(lambda: f"copying the disk: {bar}" in terminal.getvalue())
+        with progress.waiting(f"copying {'x' * 30}"):  # there is no room for a bar
+            progress.copied(3, 7)
+            eventually(lambda: f"copying {'x' * 30}: 42%, 0 s" in terminal.getvalue())
         with progress.waiting(f"starting VM {'x' * 100}", limit=5):
             eventually(lambda: "xxx" in terminal.getvalue())
     shown = terminal.getvalue()

@@ -145,9 +145,10 @@ def test_the_repository_of_another_owner(sim: Simulator) -> None:
     )
     if sim.hosts[0].code:  # the host module reads what the agent does not tell
         assert f"repository {OLD_ID}, named 'Old', of owner {other}" in text
+    assert "takes it over with all that is in it, on hosts of its owner only" in text
     own = sim.hosts[0].records["server"]["owner"]
     text = refused(sim, PreconditionFailed, "owner", "ex_attach_repository", OLD)
-    assert own in text or "that its owner may register" in text
+    assert own in text or "none, or one of another owner" in text
 
 
 def test_an_empty_share_has_nothing_to_attach(sim: Simulator) -> None:
