@@ -114,10 +114,11 @@ class Watch(logging.Handler):
         return output.fit(what, sys.stderr), seconds
 
     def _copied_part(self, what: str) -> str:
-        """Return how far a copy is, on a terminal that is wide enough with a bar."""
-        bar = status_line.bar(self._copied) if self._has_terminal else ""
-        fits = bar and len(what) + len(bar) + _SECONDS_WIDTH < status_line.room()
-        return bar if fits else self._copied
+        """Return how far a copy is, on a terminal with a bar, if there is room."""
+        if not self._has_terminal:
+            return self._copied
+        room = status_line.room() - len(f"{what}: {self._copied}") - _SECONDS_WIDTH
+        return status_line.bar(self._copied, room)
 
     def sent(self) -> list[str]:
         """Return one line about each call that may change something, in the order of sending."""

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 _ERASE = "\r\x1b[K"
-_BAR = 20  # characters
+_SHORTEST_BAR, _LONGEST_BAR = 5, 20  # characters
 # Held while anything is printed: the line is drawn by another thread.
 LOCK = threading.RLock()
 
@@ -41,12 +41,13 @@ def room() -> int:
     return Console(file=sys.stderr).width - 1
 
 
-def bar(text: str) -> str:
-    """Return a percentage with a bar before it; anything else as it is."""
-    if not text.endswith("%"):
+def bar(text: str, width: int) -> str:
+    """Return a percentage with a bar before it, if there is room; anything else as it is."""
+    length = min(width - len("[] "), _LONGEST_BAR)
+    if not text.endswith("%") or length < _SHORTEST_BAR:
         return text
-    filled = int(text[:-1]) * _BAR // 100
-    return f"[{'#' * filled}{'-' * (_BAR - filled)}] {text}"
+    filled = int(text[:-1]) * length // 100
+    return f"[{'#' * filled}{'-' * (length - filled)}] {text}"
 
 
 def erase() -> None:

@@ -62,9 +62,9 @@ def test_a_status_line_is_gone_before_anything_else_is_printed(
             progress.copied(3, 7)
             bar = "[########------------] 42%, 0 s"
             eventually(lambda: f"copying the disk: {bar}" in terminal.getvalue())
-        with progress.waiting(f"copying {'x' * 30}"):  # there is no room for a bar
+        with progress.waiting(f"copying {'x' * 33}"):  # there is no room for a bar
             progress.copied(3, 7)
-            eventually(lambda: f"copying {'x' * 30}: 42%, 0 s" in terminal.getvalue())
+            eventually(lambda: f"copying {'x' * 33}: 42%, 0 s" in terminal.getvalue())
         with progress.waiting(f"starting VM {'x' * 100}", limit=5):
             eventually(lambda: "xxx" in terminal.getvalue())
     shown = terminal.getvalue()
