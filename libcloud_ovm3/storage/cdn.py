@@ -156,7 +156,7 @@ class _Handler(BaseHTTPRequestHandler):
             served = self._open()
             asked = self.headers.get("Range")
             if self.headers.get("If-Range", f'"{served.etag}"') != f'"{served.etag}"':
-                asked = None  # a part of another content: it would not fit what the client has
+                asked = None  # a part of another content than what the client has
             wanted = _range_of(asked, served.size_bytes)
         except _Refused as refused:
             self._refuse(refused.status, str(refused))

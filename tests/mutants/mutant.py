@@ -48,7 +48,7 @@ class Mutant:
 def copy_ours(folder: Path) -> Path:
     leave = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "hostside", folder / "libcloud_ovm3_host", ignore=leave)
-    for package in ("estate", "installer", "operations"):
+    for package in ("estate", "installer", "operations", "storage"):
         shutil.copytree(ROOT / "libcloud_ovm3" / package, folder / package, ignore=leave)
     return folder
 

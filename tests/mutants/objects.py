@@ -123,6 +123,39 @@ def who_writes_late_is_not_in_the_object(ground: Ground) -> None:
     answers(ground.write, "commit_upload", *arguments, False)
 
 
+def who_has_adopted_an_upload_is_the_only_one(ground: Ground) -> None:
+    """Also if a call has found it under its old id, which another upload has by now."""
+    from libcloud_ovm3_host import chunks, uploads
+
+    begun(ground, 1, "x", "data")
+    real = uploads._lock
+
+    def lock(*arguments: Any) -> None:
+        uploads._lock = real
+        answers(ground.write_by, 2, "adopt_upload", REPOSITORY, "", operation(1))
+        begun(ground, 1, "x", "other")
+        real(*arguments)
+
+    uploads._lock = lock
+    ground.in_this_process()
+    late = binary(chunks.encode(b"late"))
+    ground.write_refused("Conflict", "write_upload", REPOSITORY, "", 0, late)
+    answers(ground.write_by, 2, "commit_upload", REPOSITORY, "", "x", 4, ABOUT, False)
+    data = ground.repository / ".libcloud-ovm3/containers/repository/data/x"
+    assert data.read_text() == "data"
+
+
+def nothing_is_written_into_an_object(ground: Ground) -> None:
+    from libcloud_ovm3_host import chunks
+
+    begun(ground, 1, DISK, "data")
+    uploads = ground.repository / ".libcloud-ovm3/containers/repository/uploads"
+    os.link(uploads / operation(1) / "data", disk(ground))  # the commit was cut off after that
+    late = binary(chunks.encode(b"late"))
+    ground.write_refused("Conflict", "write_upload", REPOSITORY, "", 0, late)
+    assert disk(ground).read_text() == "data"
+
+
 def more_than_was_said_is_no_object(ground: Ground) -> None:
     *others, _, about = begun(ground, 1, "x", "data")
     ground.write_refused("Conflict", "commit_upload", *others, 3, about, False)

@@ -90,6 +90,20 @@ MUTANTS = [
     ),
     Mutant(
         "late-write",
+        UPLOADS,
+        "            if not dirfd.is_same(os.fstat(now), os.fstat(folder)):\n",
+        "            if False:\n",
+        "objects.who_has_adopted_an_upload_is_the_only_one",
+    ),
+    Mutant(
+        "late-write",
+        UPLOADS,
+        "            require_no_object(handle)\n            files.write_pieces",
+        "            files.write_pieces",
+        "objects.nothing_is_written_into_an_object",
+    ),
+    Mutant(
+        "late-write",
         COMMITS,
         "        if size > request['size']:\n",
         "        if False:\n",

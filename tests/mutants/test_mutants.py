@@ -20,6 +20,7 @@ from tests.mutants import (
     of_objects,
     of_repositories,
     of_storing,
+    of_transfers,
     of_working,
     weaknesses,
 )
@@ -41,6 +42,7 @@ MUTANTS: list[Mutant] = [
     *of_objects.MUTANTS,
     *of_repositories.MUTANTS,
     *of_storing.MUTANTS,
+    *of_transfers.MUTANTS,
     *of_working.MUTANTS,
 ]
 
