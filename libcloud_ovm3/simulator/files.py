@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
+import os
+from pathlib import Path
 
 from libcloud_ovm3.simulator.errors import AgentFault, command_fault, os_fault, plain_fault
 from libcloud_ovm3.simulator.host import SimulatedHost
@@ -16,9 +17,9 @@ def real_path(host: SimulatedHost, path: str) -> Path:
     """
     if not isinstance(path, str) or not path.startswith("/") or "\0" in path:
         raise os_fault(2, "No such file or directory", str(path))
-    if ".." in PurePosixPath(path).parts:
+    if ".." in path.split("/"):
         raise plain_fault(f"not modelled by the simulator: a path with '..': {path}")
-    clean = str(PurePosixPath("/", path.lstrip("/")))
+    clean = os.path.normpath("/" + path.lstrip("/"))
     base, rest = host.folder / "disk", clean
     for point in sorted(host.mounts, key=len, reverse=True):
         if clean == point or clean.startswith(point + "/"):
@@ -28,7 +29,8 @@ def real_path(host: SimulatedHost, path: str) -> Path:
             rest = clean[len(point) :]
             break
     found = base / rest.lstrip("/")
-    if not found.resolve().is_relative_to(host.settings.root.resolve()):
+    root = os.path.realpath(host.settings.root)
+    if os.path.commonpath((root, os.path.realpath(found))) != root:
         raise plain_fault(
             f"not modelled by the simulator: {path} leads out of the simulator's root"
         )

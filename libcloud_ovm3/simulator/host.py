@@ -210,8 +210,9 @@ class SimulatedHost:
         stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(self.now()))
         with self._log_lock:
             self._pid += 1
-            with (self.folder / file).open("a", encoding="utf-8", errors="replace") as log:
-                log.write(f"[{stamp} {self._pid}] {level} ({where}) {censored(text)}\n")
+            line = f"[{stamp} {self._pid}] {level} ({where}) {censored(text)}\n"
+            with open(f"{self.folder}/{file}", "ab", buffering=0) as log:
+                log.write(line.encode("utf-8", "replace"))
 
     def answer(self, question: str) -> str:
         """The personality's answer to an open question (personalities.py)."""

@@ -20,6 +20,8 @@ class Payload(xmlrpc.client.Binary):
 
 def censored(text: str) -> str:
     """The text with passwords in URLs replaced by ``******``, as the agent logs them."""
+    if "://" not in text:
+        return text
     # Only where a word begins: in a long one without "://" it would be looked for at every letter.
     return re.sub(r"(\b\w+://[^\s:/@'\"]+):[^\s@'\"]+@", r"\1:******@", text)
 

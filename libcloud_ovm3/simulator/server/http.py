@@ -7,6 +7,8 @@ import binascii
 import contextlib
 import hmac
 import http.server
+import io
+import re
 import socket
 import socketserver
 import ssl
@@ -27,6 +29,9 @@ PATHS = ("/", "/RPC2", "/api/3", "/api/3/")
 HANDSHAKE_SECONDS = 120
 CLOSE_NOTIFY_SECONDS = 0.5  # how long a closing server waits for the client's close_notify
 SECRET = ("update_agent_password",)  # its arguments are passwords: they are not logged
+# A request line and header fields as usual clients send them.
+USUAL_LINE = re.compile(rb"POST (/(?:[!-.0-~][!-~]*)?) HTTP/1\.1\r\n")
+USUAL_HEAD = re.compile(rb"((?:[A-Za-z-]+: [!-~][ -~]*\r\n)+)\r\n")
 
 
 class _Close(Exception):
@@ -103,6 +108,13 @@ class AgentServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
             abort(connection)
 
 
+def _traceback(error: Exception) -> str:
+    """As Python 2 writes it: without marks below the lines, for which newer ones parse them."""
+    places = [tuple(place) for place in traceback.extract_tb(error.__traceback__)]
+    lines = traceback.format_list(places) + traceback.format_exception_only(error)
+    return "Traceback (most recent call last):\n" + "".join(lines)
+
+
 def abort(connection: socket.socket) -> None:
     """Close a connection below TLS, so that the client sees it break without close_notify."""
     with contextlib.suppress(OSError):
@@ -118,6 +130,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     wbufsize = -1
     server: AgentServer
+    rfile: io.BufferedReader
+    raw_requestline: bytes
 
     def setup(self) -> None:
         if isinstance(self.request, ssl.SSLSocket):
@@ -129,6 +143,26 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def finish(self) -> None:
         with contextlib.suppress(OSError, ValueError):
             super().finish()
+
+    def parse_request(self) -> bool:
+        """The standard library parses header fields as those of mail, which takes a tenth of the
+        time of a call. It does so here too, but for requests that look as usual.
+        """
+        line = USUAL_LINE.fullmatch(self.raw_requestline)
+        head = line and USUAL_HEAD.match(self.rfile.peek())
+        if not line or not head:
+            return super().parse_request()
+        headers = self.MessageClass()
+        for field in head[1].decode("ascii").splitlines():
+            name, _, value = field.partition(": ")
+            headers[name] = value
+        if headers.get("Connection", "keep-alive") != "keep-alive" or "Expect" in headers:
+            return super().parse_request()
+        self.rfile.read(head.end())
+        self.requestline = self.raw_requestline.decode("ascii").rstrip()
+        self.command, self.path, self.request_version = self.requestline.split()
+        self.headers, self.close_connection = headers, False
+        return True
 
     def log_message(self, format: str, *args: Any) -> None:
         """Nothing: the agent's log is written by :meth:`SimulatedHost.log`."""
@@ -201,10 +235,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         except Stopped:
             raise
         except AgentFault as fault:
-            host.log("ERROR", "service:97", f"catch_error: {fault.text}\n{traceback.format_exc()}")
+            host.log("ERROR", "service:97", f"catch_error: {fault.text}\n{_traceback(fault)}")
             return wire.encode_fault(fault.in_dialect(host.settings.version), fault.code)
         except Exception as error:  # arguments of the wrong type, which fault in Python 2 too
-            host.log("ERROR", "service:97", f"catch_error: {error}\n{traceback.format_exc()}")
+            host.log("ERROR", "service:97", f"catch_error: {error}\n{_traceback(error)}")
             mistake = AgentFault(f"exceptions.{type(error).__name__}", str(error))
             return wire.encode_fault(mistake.in_dialect(host.settings.version))
 

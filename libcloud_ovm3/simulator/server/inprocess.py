@@ -143,7 +143,7 @@ class _OneRequest(Handler):
         super().__init__(None, ("127.0.0.1", 0), server)  # type: ignore[arg-type]
 
     def setup(self) -> None:
-        self.rfile = io.BytesIO(self._request)
+        self.rfile = io.BufferedReader(io.BytesIO(self._request))
         self.wfile = io.BytesIO()
 
     def finish(self) -> None:
