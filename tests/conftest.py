@@ -43,13 +43,31 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(shared.cleanup)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """Let each worker begin at another file: what one has compiled, or found out for the tables of
+    failures (tests/operations/once.py), the others only read.
+    """
+    gc.disable()  # hardly anything of a collection is garbage
+    config = session.config
+    given = [config.rootpath / path for path in config.args]
+    if hasattr(config, "workerinput") and all(path.is_dir() for path in given):
+        files = [str(file) for folder in given for file in sorted(folder.rglob("test_*.py"))]
+        worker, workers = config.workerinput["workerid"], config.workerinput["workercount"]
+        begin = len(files) * int(worker.removeprefix("gw")) // workers
+        config.args = files[begin:] + files[:begin]
+
+
 def pytest_collection_finish() -> None:
     """What is here now stays to the end: the garbage collector need not look at it ever again."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):  # in the same order, wherever this one has begun
+        items.sort(key=lambda item: item.path.parts)
     mark_tables(items)
     if config.getoption("--reverse"):
         items.reverse()
