@@ -295,10 +295,9 @@ def objects_in(
     if host_with_objects(container.repository) is None:
         yield from _listed(container, prefix)
         if container.path_of(prefix) is None:
-            names = " and ".join(f"{folder}/" for folder in FOLDERS)
             notice(
-                f"objects of {container.label} whose names do not begin with {names} are not "
-                f"listed: {_needs_module(container)}"
+                f"objects of {container.label} whose names do not begin with Templates/, ISOs/ or "
+                f"VirtualDisks/ are not listed: {_needs_module(container)}"
             )
         return
     module = module_of(container)

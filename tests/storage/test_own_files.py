@@ -205,7 +205,7 @@ def test_without_the_host_module(personality: str) -> None:
         driver = storage_for(sim)
         with pytest.warns(Ovm3Warning, match="plain containers in repository .* host module"):
             [repository] = driver.list_containers()
-        with pytest.warns(Ovm3Warning, match="do not begin with Templates/ .* are not listed"):
+        with pytest.warns(Ovm3Warning, match="do not begin with Templates/, .* are not listed"):
             found = {one.name: one for one in driver.list_container_objects(repository)}
         on_disk = {
             str(one.relative_to(sim.repository_path))
