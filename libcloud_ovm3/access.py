@@ -7,6 +7,7 @@ is not given comes from the named estate, if one is named (:mod:`libcloud_ovm3.e
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -251,6 +252,9 @@ def read_options(
         keys=_keys(vars(given) if given.whole_pool else _pins_only(given.explicit)),
         estate_name=given.ex_estate,
     )
+
+
+OPTIONS = tuple(inspect.signature(read_options).parameters)  # their names
 
 
 def _with_estate(arguments: dict[str, Any]) -> SimpleNamespace:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from libcloud.common.base import BaseDriver, Connection
 
-from libcloud_ovm3.access import read_options
+from libcloud_ovm3.access import OPTIONS, read_options
 from libcloud_ovm3.agent.address import Address, parse_flag
 from libcloud_ovm3.agent.connection import AgentConnection
 from libcloud_ovm3.agent.functions import Agent
@@ -221,6 +221,7 @@ class AgentDriver(BaseDriver):
         :raises InvalidArgument: An argument is wrong; says which, and what is expected.
         :raises PreconditionFailed: The password command of the estate failed.
         """
+        given = dict(locals())
         refuse_unsupported(
             api_name=api_name,
             api_version=api_version,
@@ -229,40 +230,8 @@ class AgentDriver(BaseDriver):
             project=project,
             retry_delay=retry_delay,
         )
-        self._access = read_options(
-            key,
-            secret,
-            secure=secure,
-            host=host,
-            port=port,
-            ca_cert=ca_cert,
-            verify_ssl=verify_ssl,
-            key_file=key_file,
-            cert_file=cert_file,
-            timeout=timeout,
-            proxy_url=proxy_url,
-            ex_hosts=ex_hosts,
-            ex_fingerprint=ex_fingerprint,
-            ex_tls_server_name=ex_tls_server_name,
-            ex_tls_minimum=ex_tls_minimum,
-            ex_timeouts=ex_timeouts,
-            ex_strict=ex_strict,
-            ex_second_look=ex_second_look,
-            ex_clock=ex_clock,
-            ex_read_only=ex_read_only,
-            ex_tls_weak_keys=ex_tls_weak_keys,
-            ex_tls_legacy_renegotiation=ex_tls_legacy_renegotiation,
-            ex_passwords=ex_passwords,
-            ex_host_module=ex_host_module,
-            ex_estate=ex_estate or self._default_estate(region, bool(host or ex_hosts)),
-            ex_ssh_port=ex_ssh_port,
-            ex_traffic_labels=ex_traffic_labels,
-            ex_default_network=ex_default_network,
-            ex_public_networks=ex_public_networks,
-            ex_keys_repository=ex_keys_repository,
-            ex_watch_dhcp=ex_watch_dhcp,
-            ex_containers_repository=ex_containers_repository,
-        )
+        given["ex_estate"] = ex_estate or self._default_estate(region, bool(host or ex_hosts))
+        self._access = read_options(**{option: given[option] for option in OPTIONS})
         self.ex_strict = self._access.strict
         self.ex_read_only = self._access.read_only
         first = self._access.hosts[0]
