@@ -170,6 +170,11 @@ def copy_volume_back(
     operation = Operation(estate)
     relative = f"VirtualDisks/{file_name(DiskName(name, uuid.uuid4().hex))}"
     with _source_on(operation, share_text, path, repository, notices) as (_, back):
+        if is_template(back.host, back.source, back.label):
+            raise PreconditionFailed(
+                f"{back.label} is a template with a vm.cfg, no disk: ex_copy_image_from_secondary "
+                f"copies it"
+            )
         target = back.bring(relative, notices)
     volume_id = f"{target.repository.id}/{relative}"
     return read_back(operation, volume_id, target.path, f"volume {name!r} was made")
@@ -192,9 +197,9 @@ def copy_image_back(
     folder, extension = (ISOS, ".iso") if is_iso else (TEMPLATES, ".img")
     relative = f"{folder}/{image_file_name(name, uuid.uuid4().hex, extension)}"
     with _source_on(operation, share_text, path, repository, notices) as (snapshot, back):
-        if is_template(back.host, back.source):
+        if is_template(back.host, back.source, back.label):
             image_id = read_back_template(
-                operation, snapshot, back.host, back.source, back.target, name
+                operation, snapshot, back.host, back.source, back.target, name, back.label
             )
         else:
             if not is_iso:
@@ -210,12 +215,14 @@ class _Back:
 
     :ivar host: makes it, by the host module.
     :ivar target: the repository that it goes into.
+    :ivar label: how messages name the source.
     """
 
     operation: Operation
     host: HostView
     source: Place
     target: Repository
+    label: str
 
     def require_raw(self) -> list[str]:
         """Check that the file is a raw disk.
@@ -226,10 +233,10 @@ class _Back:
         assert self.host.module is not None
         size = read_source(self.host, self.source.path, None).size_bytes
         try:
-            return require_raw(self.host.module, self.source.path, size, self.source.path)
+            return require_raw(self.host.module, self.source.path, size, self.label)
         except InvalidArgument as error:
             raise PreconditionFailed(
-                f"{self.host.label}: {self.source.path} was not copied: it is no raw disk: {error}"
+                f"{self.host.label}: {self.label} was not copied: it is no raw disk: {error}"
             ) from error
 
     def bring(self, relative: str, notices: list[str], is_disk: bool = True) -> Place:
@@ -269,4 +276,5 @@ def _source_on(
     chosen = choose_repository(snapshot, repository)
     host = _copier(chosen)
     with secondary(operation, host, share, notices) as place:
-        yield snapshot, _Back(operation, host, Place(place, f"{place.path}/{path}"), chosen)
+        source = Place(place, f"{place.path}/{path}")
+        yield snapshot, _Back(operation, host, source, chosen, f"{share}/{path}")

@@ -52,20 +52,26 @@ def write_template(
     return folder
 
 
-def is_template(host: HostView, source: Place) -> bool:
-    """Whether there is a folder with a vm.cfg.
+def is_template(host: HostView, source: Place, label: str) -> bool:
+    """Whether something on secondary storage is a folder with a vm.cfg.
 
-    :raises PreconditionFailed: it is one that was not completed.
+    :param label: how messages name it.
+    :raises PreconditionFailed: nothing is there, or one that was not completed.
     """
     assert host.module is not None
-    paths = [f"{source.path}/{VM_CFG}", f"{source.path}/{UNFINISHED}"]
-    whole, half = [not one.is_missing for one in host.module.identify(paths)]
-    if half and not whole:
+    paths = [source.path, f"{source.path}/{VM_CFG}", f"{source.path}/{UNFINISHED}"]
+    is_there, is_whole, is_half = [not one.is_missing for one in host.module.identify(paths)]
+    if not is_there:
         raise PreconditionFailed(
-            f"{host.label}: {source.path} is a template that was not completed, or is being copied "
-            f"at this moment"
+            f"{host.label}: there is no {label}; the name of a copy is what ex_copy_to_secondary "
+            f"has returned"
         )
-    return whole
+    if is_half and not is_whole:
+        raise PreconditionFailed(
+            f"{host.label}: {label} is a template that was not completed, or is being copied at "
+            f"this moment"
+        )
+    return is_whole
 
 
 def read_back_template(
@@ -75,14 +81,15 @@ def read_back_template(
     source: Place,
     target: Repository,
     name: str,
+    label: str,
 ) -> str:
     """Make a template of such a folder on secondary storage.
 
     :param source: the folder.
+    :param label: how messages name it.
     :return: the id of the image.
     :raises PreconditionFailed: its vm.cfg cannot be used, or a disk is not in the folder.
     """
-    label = f"{source.path} on {host.label}"
     config = _read_config(host, f"{source.path}/{VM_CFG}", label)
     require_usable_config(config, label)
     entries = [entry for entry in config.disks if not entry.is_cdrom]
@@ -117,7 +124,8 @@ def _disks(
         disk_of(snapshot, entry, label)  # which refuses what is no file
     paths = [f"{source.path}/{posixpath.basename(entry.path or '')}" for entry in entries]
     there = host.module.identify(paths) if paths else ()
-    missing = [path for path, one in zip(paths, there, strict=True) if one.is_missing]
+    names = [posixpath.basename(path) for path in paths]
+    missing = [name for name, one in zip(names, there, strict=True) if one.is_missing]
     if missing:
         raise PreconditionFailed(f"{label}: its disks {', '.join(missing)} are not in it")
     return [

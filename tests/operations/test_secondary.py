@@ -125,8 +125,12 @@ def test_a_template_with_a_vm_cfg(sim: Simulator) -> None:
     assert "OVM_description = 'what it is'" in config
     assert "/nfsmnt" not in config
     assert len(driver.create_node("web-2", "small", back).extra["disks"]) == 2
+    with pytest.raises(PreconditionFailed, match="is a template with a vm.cfg, no disk"):
+        driver.ex_copy_volume_from_secondary(SHARE, name, "again")
     next(folder.glob("*.img")).rename(folder / "elsewhere")
-    with pytest.raises(PreconditionFailed, match=r"its disks /nfsmnt/.* are not in it"):
+    with pytest.raises(
+        PreconditionFailed, match=rf"{SHARE}/{name}: its disks .*\.img are not in it"
+    ):
         driver.ex_copy_image_from_secondary(SHARE, name, "again")
     (folder / "vm.cfg").rename(folder / "vm.cfg.creating")
     with pytest.raises(PreconditionFailed, match="is a template that was not completed"):
@@ -180,7 +184,7 @@ def test_what_is_not_copied(sim: Simulator) -> None:
         with pytest.raises(InvalidArgument, match="expected the path of a file"):
             driver.ex_copy_volume_from_secondary(SHARE, path, "x")
     assert not calls_of(sim, *WRITES)
-    with pytest.raises(PreconditionFailed, match="does not find it"):
+    with pytest.raises(PreconditionFailed, match=f"there is no {SHARE}/none"):
         driver.ex_copy_volume_from_secondary(SHARE, "none.img", "x")
     assert (mounts(sim), copies(sim)) == ([[], []], [])
 
