@@ -98,6 +98,8 @@ def upload_object(
         raise _interrupted(operation, label, failed) from failed
     except Exception as failed:
         _withdraw(operation, container, label, failed)
+        if isinstance(failed, AgentFault):
+            raise failed.with_state(f"{label} is as it was") from failed
         raise
     return _commit(operation, container, name, sent, describe, replaced)
 
@@ -178,14 +180,17 @@ def _adopt(operation: Operation, container: Container, upload: str, label: str) 
 def _begin(
     operation: Operation, container: Container, name: str, size_bytes: int, label: str
 ) -> None:
-    """Begin; after a failure it counts if the upload is seen to be there."""
+    """Begin; after a failure it counts if the upload is seen to be there, and not half of it."""
     try:
         object_doors.begin_upload(operation, container, name, size_bytes)
     except (AgentFault, OutcomeUnknown) as failed:
-        if _is_unfinished(operation, container, label, failed):
+        begun = _find_unfinished(operation, container, label, failed)
+        if begun is not None and not begun.error:
             return
         if not isinstance(failed, AgentFault):
             raise _interrupted(operation, label, failed) from failed
+        if begun is not None:
+            _withdraw(operation, container, label, failed)
         read_uploads(container)  # which says so if there is no such container
         raise failed.with_state(f"{label} is as it was") from failed
 
@@ -193,14 +198,20 @@ def _begin(
 def _is_unfinished(
     operation: Operation, container: Container, label: str, failed: Ovm3Error
 ) -> bool:
-    """Whether the upload of this operation is there, read now.
+    """Whether the upload of this operation is there, or half of it, read now.
 
     :raises OperationIncomplete: that cannot be read.
     """
+    return _find_unfinished(operation, container, label, failed) is not None
+
+
+def _find_unfinished(
+    operation: Operation, container: Container, label: str, failed: Ovm3Error
+) -> UploadEntry | None:
     try:
-        return _is_listed(container, operation.id)
+        return _find_listed(container, operation.id)
     except ContainerNotFound:
-        return False
+        return None
     except Ovm3Error as error:
         raise operation.incomplete(
             f"{label}: {failed}; what has become of it cannot be read: {error}",
@@ -208,21 +219,22 @@ def _is_unfinished(
         ) from failed
 
 
-def _is_listed(container: Container, upload: str) -> bool:
-    """Whether there is an upload of this id.
+def _find_listed(container: Container, upload: str) -> UploadEntry | None:
+    """The upload of this id, if there is one.
 
     :raises Ovm3Error: the list has an end, and it is not up to there.
     """
     found = read_uploads(container)
-    if any(one.operation == upload for one in found):
-        return True
+    for one in found:
+        if one.operation == upload:
+            return one
     for one in found:
         if not one.operation:
             raise Ovm3Error(
                 f"{container.label}: not all unfinished uploads are listed ({one.error}): delete "
                 f"some of those that are (ex_list_uploads, ex_delete_upload)"
             )
-    return False
+    return None
 
 
 # ------------------------------------------------------------------ the end
@@ -349,7 +361,7 @@ def delete_unfinished(estate: Estate, container: Container, upload: str) -> None
 
     What else is raised: as by :func:`delete_upload`.
     """
-    if not _is_listed(container, upload):
+    if _find_listed(container, upload) is None:
         raise PreconditionFailed(
             f"there is no unfinished upload {upload!r} in {container.label}; ex_list_uploads lists "
             f"them"

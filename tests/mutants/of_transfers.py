@@ -28,11 +28,9 @@ MUTANTS = [
     Mutant(
         "upload-left",
         UPLOAD,
-        "    except Exception as failed:\n"
         "        _withdraw(operation, container, label, failed)\n"
-        "        raise\n"
-        "    return _commit(",
-        "    except ZeroDivisionError:\n        raise\n    return _commit(",
+        "        if isinstance(failed, AgentFault):\n",
+        "        if isinstance(failed, AgentFault):\n",
         "transfers.nothing_is_left_of_an_upload_that_failed",
     ),
     Mutant(

@@ -17,7 +17,7 @@ from libcloud.storage import types
 from libcloud.storage.base import Container
 
 from libcloud_ovm3 import OVM3StorageDriver
-from libcloud_ovm3.agent.object_types import BLOCK_BYTES, RECORD_BYTES, UploadEntry
+from libcloud_ovm3.agent.object_types import BLOCK_BYTES
 from libcloud_ovm3.errors import (
     AgentFault,
     AmbiguousName,
@@ -28,7 +28,7 @@ from libcloud_ovm3.errors import (
 )
 from libcloud_ovm3.estate import parallel_calls
 from libcloud_ovm3.estate.objects import module_of
-from libcloud_ovm3.operations import file_sources, object_doors, upload_object
+from libcloud_ovm3.operations import file_sources
 from libcloud_ovm3.operations.file_sources import FileSource, StreamSource
 from libcloud_ovm3.simulator import Simulator
 from tests.storage.stores import get, put, storage_for
@@ -123,61 +123,6 @@ def test_what_is_kept_with_an_object(driver: OVM3StorageDriver, box: Container) 
     with pytest.raises(InvalidArgument, match="X-Other"):
         put(driver, box, "a.txt", b"333", headers={"X-Other": "x"})
     assert get(driver, "box", "a.txt") == b"22"
-
-
-def test_what_cannot_be_kept_is_refused_before_anything_is_sent(
-    sim: Simulator, driver: OVM3StorageDriver, box: Container, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Not when all has arrived; whatever else fails then leaves nothing."""
-    fixed = len("md5content_typecontent_encoding") + 32 + len("text/x")
-    odd = fixed + len("meta:%2E%C3%A9.") + len("meta:b") + len("é".encode())
-    texts = {".é.": "é", "b": "x" * (RECORD_BYTES - odd)}
-    extra = {"meta_data": texts, "content_type": "text/x"}
-    made = put(driver, box, "full", b"1", extra=extra)
-    assert driver.get_object("box", "full").meta_data == made.meta_data == texts
-    sim.calls.clear()
-    for wrong in (
-        {"meta_data": {**texts, "b": texts["b"] + "x"}, "content_type": "text/x"},
-        *({"meta_data": {"a": bad}} for bad in ("x\ry", "\0", "\x0b", "\udc80", "\uffff")),
-        {"meta_data": {"a\r": "b"}},
-        {"content_type": "text/x\r\nX-Other: 1"},
-    ):
-        with pytest.raises(InvalidArgument, match="meta_data, content_type"):
-            put(driver, box, "full", b"2", extra=wrong)
-    assert sim.calls == []
-
-    def refuse(*_: Any) -> None:
-        raise InvalidArgument("refused")
-
-    monkeypatch.setattr(object_doors, "commit_upload", refuse)
-    with pytest.raises(InvalidArgument, match="refused"):
-        put(driver, box, "full", b"2")
-    assert driver.ex_list_uploads(box) == []
-    assert get(driver, "box", "full") == b"1"
-
-
-@pytest.mark.parametrize("when", [-5.5, 1 << 40])
-def test_times_that_no_calendar_has(
-    sim: Simulator, driver: OVM3StorageDriver, box: Container, when: float
-) -> None:
-    made = put(driver, box, "old", b"1")
-    [path] = (sim.repository_path / ".libcloud-ovm3").rglob("data/old")
-    os.utime(path, (when, when))
-    [found] = driver.list_container_objects(box, prefix="old")
-    assert found.extra["last_modified"] == (None if when > 0 else "1969-12-31T23:59:55Z")
-    assert found.hash is None
-    assert driver.ex_hash_object(found).hash == made.hash
-    assert get(driver, "box", "old") == b"1"
-    driver.delete_object(found)
-
-
-def test_prefixes_that_no_name_has(driver: OVM3StorageDriver, box: Container) -> None:
-    put(driver, box, "xé", b"1")
-    for prefix in ("x" * 1025, "x\0", "y"):
-        assert driver.list_container_objects(box, prefix=prefix) == []
-    for wrong in (b"x", 7, "\udc80"):
-        with pytest.raises(InvalidArgument, match="prefix"):
-            driver.list_container_objects(box, prefix=wrong)
 
 
 @given(st.lists(st.binary(max_size=9), max_size=9), st.integers(1, 9))
@@ -597,35 +542,6 @@ def test_whether_the_agent_takes_several_is_tried_once(
     made = put(driver, box, "probe", content * 5)
     assert b"".join(driver.download_object_as_stream(made)) == content * 5
     assert len(calls_of(sim, "libcloud_meet")) == 2
-
-
-def test_a_pipe_is_no_file(driver: OVM3StorageDriver, box: Container, tmp_path: Path) -> None:
-    """That is said at once, and not when somebody writes to it."""
-    os.mkfifo(tmp_path / "pipe")
-    for path in ("pipe", ""):
-        with pytest.raises(InvalidArgument, match=r"regular file|cannot be read"):
-            driver.upload_object(str(tmp_path / path), box, "pipe")
-
-
-def test_what_is_behind_the_end_of_a_list_of_uploads_is_not_taken_for_gone(
-    sim: Simulator, driver: OVM3StorageDriver, box: Container, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sim.misbehave("drop_before", "libcloud_write_upload")
-    with pytest.raises(OperationIncomplete) as interrupted:
-        put(driver, box, "one", b"1")
-    [ident] = interrupted.value.left
-    end = (UploadEntry("0" * 32), UploadEntry("", error="more than 1000 uploads"))
-    with monkeypatch.context() as patch:
-        patch.setattr(upload_object, "read_uploads", lambda _: end)
-        with pytest.raises(Ovm3Error, match="not all unfinished uploads"):
-            driver.ex_delete_upload(box, ident)
-        sim.misbehave("fault", "libcloud_commit_upload")
-        with pytest.raises(OperationIncomplete, match="more than 1000 uploads") as left:
-            put(driver, box, "one", b"1")
-    ids = {one["id"] for one in driver.ex_list_uploads(box)}
-    assert ids == {ident, *left.value.left}
-    for one in ids:
-        driver.ex_delete_upload(box, one)
 
 
 def test_the_source_of_a_file_is_closed(tmp_path: Path) -> None:
