@@ -12,6 +12,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import stat
 import uuid
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator
@@ -24,7 +25,7 @@ from libcloud_ovm3.agent.object_types import BLOCK_BYTES, any_data
 from libcloud_ovm3.errors import AgentFault, InvalidArgument, Ovm3Error, PreconditionFailed
 from libcloud_ovm3.estate.objects import StoredObject, host_of, module_of, not_found
 from libcloud_ovm3.estate.parallel_calls import calls_at_once
-from libcloud_ovm3.operations.file_sources import UNHASHED_BYTES
+from libcloud_ovm3.operations.file_sources import UNHASHED_BYTES, local_path
 from libcloud_ovm3.storage_errors import ObjectHashMismatch
 
 if TYPE_CHECKING:
@@ -333,7 +334,7 @@ def _put_away(temporary: Path, *, delete: bool) -> None:
 
 
 def _target(found: StoredObject, destination: str | os.PathLike[str], overwrite: bool) -> Path:
-    text = os.fspath(destination)
+    text = local_path("destination_path", destination)
     target = Path(text)
     if text.endswith(os.sep) or target.is_dir():
         if not target.is_dir():
@@ -349,7 +350,11 @@ def _target(found: StoredObject, destination: str | os.PathLike[str], overwrite:
         raise InvalidArgument(
             f"{target} exists, and overwrite_existing is False; nothing was changed"
         )
-    return target
+    if target.exists() and not target.is_file():
+        raise InvalidArgument(
+            f"{target}: expected a regular file, or none; download_object_as_stream is for others"
+        )
+    return Path(os.path.realpath(target)) if target.is_symlink() else target
 
 
 def _fill(
@@ -402,6 +407,8 @@ def _hash_file(md5: hashlib._Hash, file: BinaryIO, length: int) -> None:
 def _move(temporary: Path, target: Path, overwrite: bool) -> None:
     """Give the file its name, in one step; without ``overwrite`` over no file that came since."""
     if overwrite:
+        with contextlib.suppress(FileNotFoundError):
+            temporary.chmod(stat.S_IMODE(target.stat().st_mode))  # no more may read it than before
         temporary.replace(target)
         return
     try:

@@ -10,9 +10,24 @@ from dataclasses import dataclass
 from typing import Any
 
 from libcloud_ovm3.agent.object_types import BLOCK_BYTES, any_data
+from libcloud_ovm3.agent.option_values import quoted
 from libcloud_ovm3.errors import InvalidArgument, PreconditionFailed
 
 UNHASHED_BYTES = 1 << 30  # of holes: to compute the MD5 of more zeros takes longer than to send
+
+
+def local_path(argument: str, value: Any) -> str:
+    """The path of a local file, as text.
+
+    :raises InvalidArgument: It is none.
+    """
+    try:
+        path = os.fsdecode(value)
+    except TypeError:
+        path = "\0"
+    if not path or "\0" in path:
+        raise InvalidArgument(f"{argument} {quoted(value)}: expected a path")
+    return path
 
 
 @dataclass(frozen=True)
@@ -42,7 +57,7 @@ class FileSource:
         :param multiple: The size is padded to a multiple of so many bytes.
         :raises InvalidArgument: It cannot be read, or is no regular file.
         """
-        self.label = str(path)
+        self.label = path = local_path("file_path", path)
         try:
             self._file = open(path, "rb", buffering=0, opener=_open)  # noqa: SIM115 (see close)
         except (OSError, ValueError) as error:

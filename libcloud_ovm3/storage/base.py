@@ -39,7 +39,7 @@ class StorageBase(AgentDriver, StorageDriver):
 
     def _find(self, container: Container | str) -> estate.objects.Container:
         """The container that is meant, with the hosts that have it now."""
-        name, extra = _name_of(container, Container, "container"), _extra_of(container)
+        name, extra = name_of(container, Container, "container"), _extra_of(container)
         if REPOSITORY_ID in extra:
             return estate.objects.known_container(
                 self._estate, name, extra[REPOSITORY_ID], extra.get(PLAIN) or ""
@@ -50,11 +50,15 @@ class StorageBase(AgentDriver, StorageDriver):
 
     def _find_object(self, obj: Object) -> estate.objects.StoredObject:
         """The object that is meant, as it is now."""
-        name = _name_of(obj, Object, "obj")
+        name = name_of(obj, Object, "obj")
         return estate.objects.find_object(self._find(obj.container), name)
 
 
-def _name_of(what: Any, kind: type, argument: str) -> str:
+def name_of(what: Any, kind: type, argument: str) -> str:
+    """The name of what a user has given.
+
+    :raises InvalidArgument: It is none of this kind.
+    """
     name = what if isinstance(what, str) and kind is Container else getattr(what, "name", None)
     if not isinstance(name, str):
         raise InvalidArgument(f"{argument} {quoted(what)}: expected a {kind.__name__}")

@@ -99,6 +99,9 @@ def to_record(
     :param name: of the object or its file: what it ends with says its type if nothing else does.
     :raises InvalidArgument: one of these is no text, or cannot be kept.
     """
+    for argument, mapping in (("extra", extra), ("headers", headers)):
+        if mapping is not None and not isinstance(mapping, Mapping):
+            raise InvalidArgument(f"{argument} {quoted(mapping)}: expected a mapping")
     given = dict(extra or {})
     by_header = {str(key).lower(): value for key, value in (headers or {}).items()}
     unknown = [key for key in headers or {} if str(key).lower() not in _HEADERS]

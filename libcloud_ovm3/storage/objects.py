@@ -11,7 +11,7 @@ from libcloud_ovm3 import estate, operations
 from libcloud_ovm3.agent.object_types import NAME_BYTES
 from libcloud_ovm3.agent.option_values import quoted
 from libcloud_ovm3.errors import InvalidArgument
-from libcloud_ovm3.storage.base import StorageBase
+from libcloud_ovm3.storage.base import StorageBase, name_of
 from libcloud_ovm3.storage.convert import to_container, to_object, to_upload
 
 
@@ -106,8 +106,9 @@ class Objects(StorageBase):
         :return: True: it is deleted.
         :rtype: ``bool``
         """
+        name = name_of(obj, Object, "obj")
         found = self._find(obj.container)
-        self._warn(operations.own_files.delete_object(self._estate, found, obj.name))
+        self._warn(operations.own_files.delete_object(self._estate, found, name))
         return True
 
     def ex_hash_object(self, obj: Object) -> Object:

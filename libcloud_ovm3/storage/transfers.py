@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -79,9 +78,11 @@ class Transfers(StorageBase):
         """
         source = operations.file_sources.FileSource(file_path)
         try:
-            record = to_record(extra, headers, os.fspath(file_path))
+            record = to_record(extra, headers, source.label)
             options = operations.upload_object.UploadOptions(
-                parse_flag(verify_hash, "verify_hash"), ex_resume, ex_progress
+                parse_flag(verify_hash, "verify_hash"),
+                ex_resume if isinstance(ex_resume, str) else parse_flag(ex_resume, "ex_resume"),
+                ex_progress,
             )
             return self._upload(source, container, object_name, record, options)
         finally:

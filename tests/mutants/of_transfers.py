@@ -85,8 +85,8 @@ MUTANTS = [
     Mutant(
         "local-file-lost",
         FETCH,
-        "    if overwrite:\n        temporary.replace(target)\n",
-        "    if True:\n        temporary.replace(target)\n",
+        "    if overwrite:\n        with contextlib.suppress(FileNotFoundError):\n",
+        "    if True:\n        with contextlib.suppress(FileNotFoundError):\n",
         "transfers.a_local_file_that_has_come_meanwhile_stays",
     ),
     Mutant(

@@ -98,6 +98,50 @@ def test_prefixes_that_no_name_has(driver: OVM3StorageDriver, box: Container) ->
             driver.list_container_objects(box, prefix=wrong)
 
 
+def test_what_lies_where_a_download_goes(
+    driver: OVM3StorageDriver, box: Container, tmp_path: Path
+) -> None:
+    """A device or a pipe stays one; a link stays too, and what it leads to is replaced; nobody can
+    read the file who could not before."""
+    made = put(driver, box, "new", b"new")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InvalidArgument, match="regular file"):
+        driver.download_object(made, str(tmp_path / "pipe"), overwrite_existing=True)
+    assert (tmp_path / "pipe").is_fifo()
+    (tmp_path / "secret").write_bytes(b"old")
+    (tmp_path / "secret").chmod(0o600)
+    for target, name in (("secret", "link"), ("none", "dangling")):
+        (tmp_path / name).symlink_to(target)
+        driver.download_object(made, str(tmp_path / name), overwrite_existing=True)
+        assert (tmp_path / name).is_symlink()
+        assert (tmp_path / target).read_bytes() == b"new"
+    assert (tmp_path / "secret").stat().st_mode & 0o777 == 0o600
+    assert len(list(tmp_path.iterdir())) == 5
+    for path in (os.fsencode(tmp_path / "bytes"), tmp_path / "path"):
+        assert driver.download_object(made, path) is True  # type: ignore[arg-type]
+        assert driver.upload_object(path, box, "back").hash == made.hash  # type: ignore[arg-type]
+
+
+def test_arguments_that_are_of_no_use(
+    sim: Simulator, driver: OVM3StorageDriver, box: Container, tmp_path: Path
+) -> None:
+    made = put(driver, box, "x", b"1")
+    path: Any = tmp_path / "file"
+    path.touch()
+    none: Any = None
+    for name, wrong in {
+        "file_path": lambda: driver.upload_object(none, box, "x"),
+        "destination_path": lambda: driver.download_object(made, "a\0"),
+        "obj": lambda: driver.delete_object(none),
+        "extra": lambda: driver.upload_object(path, box, "x", ["a"]),
+        "headers": lambda: driver.upload_object(path, box, "x", None, True, ["a"]),
+        "ex_resume": lambda: driver.upload_object(path, box, "x", ex_resume=none),
+    }.items():
+        with pytest.raises(InvalidArgument, match=name):
+            wrong()
+    assert get(driver, "box", "x") == b"1"
+
+
 def test_a_pipe_is_no_file(driver: OVM3StorageDriver, box: Container, tmp_path: Path) -> None:
     """That is said at once, and not when somebody writes to it."""
     os.mkfifo(tmp_path / "pipe")
