@@ -82,22 +82,19 @@ def file() -> None:
 def ls(place: str | None, uploads: bool, form: str, **options: Any) -> None:
     """List containers, or the objects of one.
 
-    With PREFIX, only the objects whose names begin with it.
+    With PREFIX, only the objects whose names begin with it. --uploads without CONTAINER lists those
+    of all.
     """
     with reported(is_read=True):
-        if place is None and uploads:
-            raise InvalidArgument("--uploads: expected CONTAINER")
         driver = make_storage(**options)
+        if uploads:
+            show_records(form, _unfinished(driver, place), _UPLOADS, "no unfinished uploads")
+            return
         if place is None:
             records = map(container_record, driver.list_containers())
             show_records(form, records, _CONTAINERS, "no containers", key="name")
             return
         container, prefix = find_place(driver, place)
-        if uploads:
-            found = [upload_record(container, one) for one in driver.ex_list_uploads(container)]
-            wanted = [one for one in found if (one["object"] or "").startswith(prefix)]
-            show_records(form, wanted, _UPLOADS, "no unfinished uploads")
-            return
         objects = driver.list_container_objects(container, prefix)
         show_records(form, map(object_record, objects), _OBJECTS, "no objects")
 
@@ -330,6 +327,17 @@ def _plan(one: Object) -> str:
 def _remove(one: Object) -> str:
     one.delete()
     return f"{_label(one)} was deleted"
+
+
+def _unfinished(driver: OVM3StorageDriver, place: str | None) -> list[dict[str, Any]]:
+    """Return the unfinished uploads of a container, or of all."""
+    container, prefix = (None, "") if place is None else find_place(driver, place)
+    found = [
+        upload_record(one, upload)
+        for one in (driver.list_containers() if container is None else [container])
+        for upload in driver.ex_list_uploads(one)
+    ]
+    return [one for one in found if (one["object"] or "").startswith(prefix)]
 
 
 def _find_upload(driver: OVM3StorageDriver, text: str) -> dict[str, Any]:

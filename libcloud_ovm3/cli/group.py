@@ -19,7 +19,7 @@ from libcloud_ovm3.cli.progress import Watch, watched
 _QUIET = "libcloud_ovm3.quiet"
 # What shows what a function has left, by a part of the function's name.
 _SHOWN_BY = (
-    ("_upload", "`ovm3 file ls CONTAINER --uploads` (--resume goes on with that of a file)"),
+    ("_upload", "`ovm3 file ls --uploads` (--resume goes on with that of a file)"),
     ("repository", "`ovm3 repository list`"),
     ("import_", "`ovm3 image list` (without the host module: `ovm3 file ls REPOSITORY`)"),
 )

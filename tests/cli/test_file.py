@@ -123,7 +123,6 @@ def test_refusals(sim: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         (("cp", "h", "box/h"), "a local file that is there"),
         (("cp", "-", "box/"), "a name for what the stream brings"),
         (("cp", "-", "box/f", "--resume"), "a stream"),
-        (("ls", "--uploads"), "CONTAINER"),
         (("rm", "box", "--yes"), "CONTAINER/OBJECT"),
     ):
         done = on(sim, "file", *arguments)
@@ -151,6 +150,8 @@ def test_copies_that_were_cut_off_go_on(
         assert "ex_" not in done.stderr
         sim.clear_misbehaviour()
     first, second = listed(sim, "box", "--uploads")
+    assert [first, second] == listed(sim, "--uploads") == listed(sim, "box/b", "--uploads")
+    assert listed(sim, "MyRepo", "--uploads") == listed(sim, "box/c", "--uploads") == []
     assert (first["object"], first["size_bytes"]) == ("big", len(content))
     assert first["done_bytes"] == BLOCK_BYTES
     assert on(sim, "file", "ls", "box", "--uploads").stdout.splitlines()[1].startswith("big\t4 MiB")
@@ -207,7 +208,7 @@ def test_ctrl_c_says_how_to_go_on(
     ):
         done = on(sim, "file", "cp", source, "box/cut", stdin="x" * BLOCK_BYTES)
         assert (done.exit_code, hint in done.stderr) == (130, True), done.stderr
-        assert "repeat anything: `ovm3 file ls CONTAINER --uploads` (--resume" in done.stderr
+        assert "repeat anything: `ovm3 file ls --uploads` (--resume" in done.stderr
         assert "vm list" not in done.stderr
     uploads = [one["id"] for one in listed(sim, "box", "--uploads")]
     assert on(sim, "file", "rm", "--uploads", *uploads, "--yes").exit_code == 0
