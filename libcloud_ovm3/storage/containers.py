@@ -33,11 +33,19 @@ class Containers(StorageBase):
         :raises Ovm3Error: No host responded; or with ``ex_strict``, something cannot be read.
         :rtype: ``list`` of :class:`libcloud.storage.base.Container`
         """
+        return self._containers(is_search=False)
+
+    def _containers(self, *, is_search: bool) -> list[Container]:
+        """The same.
+
+        :param is_search: one is looked for: that there may be more says :meth:`get_container`, if
+            it is not found.
+        """
         found = estate.objects.read_containers(self._estate)
-        unread = [*found.errors, *found.unlisted]
+        unread = [*found.errors, *(() if is_search else found.unlisted)]
         if unread and self.ex_strict:
             raise Ovm3Error("; ".join(unread), self)
-        self._warn(unread)
+        self._warn(unread, stacklevel=4)
         return [to_container(one, self) for one in found.containers]
 
     def get_container(self, container_name: str) -> Container:

@@ -19,7 +19,7 @@ def find_place(driver: OVM3StorageDriver, text: str) -> tuple[Container, str]:
     :raises SearchIncomplete: It was not found, but not everything could be read.
     :raises AmbiguousName: It may be one of two.
     """
-    listed = driver.list_containers()
+    listed = driver._containers(is_search=True)
     name, rest = split_place(text, listed)
     return next((one for one in listed if one.name == name), None) or driver.get_container(
         name

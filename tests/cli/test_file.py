@@ -136,6 +136,20 @@ def test_refusals(sim: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         assert (done.exit_code, hint in done.stderr) == (1, True), (arguments, done.stderr)
 
 
+def test_without_the_host_module() -> None:
+    """What it alone can see is not called absent, and is warned of only where it may matter."""
+    with simulate(hosts=1, vms=0) as sim:
+        for place, exit_code, said in (
+            ("MyRepo/Templates/", 0, ""),
+            ("MyRepo", 0, "are not listed: that needs the host module"),
+            ("box/x", 1, "plain containers in repository"),
+        ):
+            done = on(sim, "file", "ls", place)
+            assert (done.exit_code, said in done.stderr) == (exit_code, True), done.stderr
+            assert said or not done.stderr
+        assert "plain containers in repository" in on(sim, "file", "ls").stderr
+
+
 def test_copies_that_were_cut_off_go_on(
     sim: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
