@@ -70,14 +70,18 @@ IN_SOAK = {
 STEPS = (
     "test_attach.py",
     "test_cards_out.py",
+    "test_cd_drives.py",
+    "test_change_definition.py",
     "test_containers.py",
     "test_create_from_template.py",
+    "test_detach.py",
     "test_disks_at_once.py",
     "test_erasing.py",
     "test_fault_after.py",
     "test_import_file.py",
     "test_import_url.py",
     "test_key_again.py",
+    "test_key_deletions.py",
     "test_label_bridges.py",
     "test_landing_late.py",
     "test_luns.py",
@@ -104,12 +108,14 @@ STEPS = (
     "test_source_changes.py",
     "test_transfers.py",
     "test_two_clients.py",
+    "test_unfinished_copies.py",
     "test_vlan_bridges.py",
     "test_volumes.py",
     "test_what_was_seen.py",
     "test_which_nic.py",
 )
-# Over a socket too, for each of many methods or commands: ``make test`` takes half of these.
+# Over a socket too, for each of many methods, commands or forms of a file: ``make test`` takes half
+# of these.
 EACH = (
     "test_calls.py",
     "test_calls_of_forms.py",
@@ -117,6 +123,9 @@ EACH = (
     "test_read_only.py",
     "test_disks.py",
     "test_domains.py",
+    "test_hosts_off.py",
+    "test_odd_arguments.py",
+    "test_vm_cfg_cases.py",
 )
 # The same for commands, methods, and what is read by both ways: half of these, whatever is given.
 HALF = (
@@ -134,6 +143,7 @@ HALF = (
     "test_lost_disks.py",
     "test_metadata.py",
     "test_networks.py",
+    "test_nics.py",
     "test_nodes.py",
     "test_output.py",
     "test_placement_networks.py",
@@ -143,11 +153,12 @@ HALF = (
     "test_terminal.py",
     "test_vm.py",
     "test_vm_create.py",
+    "test_vm_nics.py",
     "test_volume.py",
     "test_volumes.py",
     "test_with_module.py",
 )
-MANY = 16  # inputs of one test, of which an eighth is taken in tests/faults/test_more_*
+MANY = 8  # inputs of one test, of which an eighth is taken in tests/faults/test_more_*
 
 
 def mark_tables(items: list[pytest.Item]) -> None:
