@@ -17,6 +17,7 @@ from libcloud_ovm3.estate.shares import (
     is_share,
     new_repository_id,
     parse_share,
+    share_of,
 )
 from libcloud_ovm3.operations import repository_steps as steps
 from libcloud_ovm3.operations.create_image import DEFINITE
@@ -90,14 +91,14 @@ def attach_to(operation: Operation, place: Place, host: HostView, made: list[str
 
     :param made: gets the steps that were made.
     :raises AgentFault: the host refused, and is as it was.
-    :raises PreconditionFailed: another repository is on the share; the host is as it was.
+    :raises PreconditionFailed: another repository is on the share, or another share is mounted
+        there; the host is as it was.
     """
     before = next((one for one in host.repositories if one.key == undashed(place.id)), None)
     before = before or steps.record_of(host, place.id)
-    if before is not None and before.is_mounted:
-        _name(operation, host, place, before, made)
-        return
-    if steps.mount(operation, host, place.location, place.mount_point):
+    # That the record says so does not tell which share is mounted; of a LUN nothing else tells.
+    is_there = before is not None and before.is_mounted and share_of(place.location) is None
+    if not is_there and steps.mount(operation, host, place.location, place.mount_point):
         made.append("mounted")
     if before is None:
         try:
@@ -105,7 +106,7 @@ def attach_to(operation: Operation, place: Place, host: HostView, made: list[str
         except DEFINITE as error:
             raise steps.undone(operation, host, place.mount_point, made, error) from error
         made.append("registered")
-    now = steps.record_of(host, place.id)
+    now = before or steps.record_of(host, place.id)
     if now is not None:
         _name(operation, host, place, now, made)
 

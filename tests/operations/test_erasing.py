@@ -187,6 +187,16 @@ def test_an_id_in_capitals_is_where_its_disks_are(has_module: bool) -> None:
         assert f"{written}/ISOs/cd.iso" in [one.id for one in driver.list_images()]
 
 
+def test_another_share_that_is_mounted_is_no_repository_that_is_attached(sim: Simulator) -> None:
+    """New disks would go to it. Its host says of the repository that it is mounted."""
+    mount_old(sim)
+    before = (contents(sim), shown(sim))
+    for method in ("ex_attach_repository", "ex_refresh_repository"):
+        with pytest.raises(PreconditionFailed, match=r"old is mounted at .* where nfs-store-1"):
+            quietly(getattr(driver_for(sim), method), "Second")
+    assert (contents(sim), shown(sim)) == before
+
+
 def test_a_record_on_a_share_that_cannot_be_understood(sim: Simulator) -> None:
     """Whatever it is of: the share is not touched, and not left mounted."""
     (export(sim, NEW) / ".ovsrepo").write_bytes(b"\0\0garbage")
