@@ -212,14 +212,17 @@ def remove(place, file, operation):
             os.close(bucket)
 
 
-def forget(place, file, content):
-    """Remove the records of a content that was deleted."""
+def forget(place, file, content, deleted):
+    """Remove the records of a content that was deleted, and those of contents that went before it:
+    all that are older, at that time of the file system's, than a commit takes.
+    """
     bucket = open_bucket(place, file, False)
     if bucket is None:
         return
     try:
-        for _, name, record in read_all(bucket, names_in(bucket).get(file, [])):
-            if to_text(record.get('identity', '')) == to_text(content):
+        for time, name, record in read_all(bucket, names_in(bucket).get(file, [])):
+            if time < deleted - _COMMIT_SECONDS or to_text(
+                    record.get('identity', '')) == to_text(content):
                 dirfd.remove(bucket, name)
     finally:
         os.close(bucket)

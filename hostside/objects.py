@@ -213,9 +213,10 @@ def _delete(dom0, mount_point, container, name, wanted):
             require_identity(status, wanted, name)
             dirfd.remove(directory, file)
             dirfd.sync(directory)
+            deleted = os.fstat(directory).st_mtime
         finally:
             os.close(directory)
-        abouts.forget(place, record_name(name), abouts.identity(status))
+        abouts.forget(place, record_name(name), abouts.identity(status), deleted)
     finally:
         close(place)
 

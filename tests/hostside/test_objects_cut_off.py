@@ -211,6 +211,12 @@ def test_of_two_writers_the_last_complete_one_wins(host, monkeypatch):
         os.utime(host.path(bucket + '/' + name), (7, 7))
     put(host, 30, 'x', 'last')
     assert files_in(host, bucket) == ['x.' + by(30)[1]]
+    # or when it is deleted; a record that is younger may be of a commit that has not ended
+    put(host, 31, 'x', 'young')
+    put(host, 32, 'x', 'gone')
+    os.utime(host.path(bucket + '/x.' + by(30)[1]), (7, 7))
+    objects.delete_object(host, *(WHO + (REPOSITORY, '', 'x', '')))
+    assert files_in(host, bucket) == ['x.' + by(31)[1]]
 
 
 def test_an_object_is_deleted_while_its_commit_ends(host, monkeypatch):
