@@ -62,13 +62,14 @@ def delete_repository(
     require_unused_on(estate, snapshot, found, own)
     if erase or found.mounted_on:  # else hosts only forget it, as by detaching it
         require_empty(found, [*content_of(found, read_disk_usage(snapshot))])
-    last = eraser_of(snapshot, found) if erase else None
+    last = eraser_of(snapshot, found) if erase else next(iter(found.mounted_on), None)
     done: list[RepositoryChange] = []
     with waiting(f"deleting {label_of(found)}"):
         others = [host for host in own if last is None or host.address != last.address]
         steps.on_each(operation, others, partial(detach_from, operation, found), done)
         if last is not None:
-            steps.on_each(operation, [last], partial(_erase, operation, found), done)
+            end = partial(_erase if erase else _detach_last, operation, found)
+            steps.on_each(operation, [last], end, done)
     return done
 
 
@@ -82,6 +83,16 @@ def _require_told_twice(repository: Repository, erase: bool, confirm: str | None
         raise InvalidArgument("ex_confirm: only ex_erase needs it")
 
 
+def _detach_last(
+    operation: Operation, repository: Repository, host: HostView, made: list[str]
+) -> None:
+    """Detach it from the last host that has it mounted, if nothing of a VM came into it meanwhile:
+    nobody would see that any more.
+    """
+    require_as_before(operation, repository, host, erase=False)
+    detach_from(operation, repository, host, made)
+
+
 def _erase(operation: Operation, repository: Repository, host: HostView, made: list[str]) -> None:
     """Erase it, and unmount what is then an empty share.
 
@@ -89,7 +100,7 @@ def _erase(operation: Operation, repository: Repository, host: HostView, made: l
     :raises PreconditionFailed: something came into it meanwhile.
     :raises OperationIncomplete: part of it may be erased.
     """
-    require_as_before(operation, repository, host)
+    require_as_before(operation, repository, host, erase=True)
     failed: AgentFault | OutcomeUnknown | None = None
     try:
         repository_doors.erase_repository(host, repository.id)

@@ -58,10 +58,13 @@ def eraser_of(snapshot: EstateSnapshot, repository: Repository) -> HostView:
     return host
 
 
-def require_as_before(operation: Operation, repository: Repository, host: HostView) -> None:
-    """Check once more, right before it is erased, when no other host has it any more.
+def require_as_before(
+    operation: Operation, repository: Repository, host: HostView, erase: bool
+) -> None:
+    """Check once more, right before the last host loses it.
 
     :param repository: as it was read before anything was changed.
+    :param erase: whether it loses its content, too.
     :raises PreconditionFailed: another host has it again, there is something else in it than
         before, or that cannot be read.
     """
@@ -76,13 +79,13 @@ def require_as_before(operation: Operation, repository: Repository, host: HostVi
         reasons.append(f"{host.label} does not have it any more")
     else:
         reasons += content_of(now, read_disk_usage(snapshot))
-        if now.content != repository.content:
+        if erase and now.content != repository.content:
             reasons.append("there is something else in it than before")
-        reasons += _obstacles(snapshot, now, host)
+        reasons += _obstacles(snapshot, now, host) if erase else ()
     if reasons:
+        what = "was not erased" if erase else f"stays on {host.label}"
         raise PreconditionFailed(
-            f"{label_of(repository)} was not erased: right before, "
-            f"{'; '.join(dict.fromkeys(reasons))}"
+            f"{label_of(repository)} {what}: right before, {'; '.join(dict.fromkeys(reasons))}"
         )
 
 

@@ -81,14 +81,14 @@ MUTANTS = [
     Mutant(
         "share-lost",
         DELETE,
-        "    require_as_before(operation, repository, host)\n",
+        "    require_as_before(operation, repository, host, erase=True)\n",
         "",
         "repositories.what_comes_at_the_last_moment_is_not_erased",
     ),
     Mutant(
         "share-lost",
         ERASABLE,
-        "        if now.content != repository.content:\n",
+        "        if erase and now.content != repository.content:\n",
         "        if False:\n",
         "repositories.what_comes_at_the_last_moment_is_not_erased",
     ),

@@ -81,6 +81,22 @@ def test_what_comes_while_it_is_detached_from_the_other_hosts(sim: Simulator, wh
     assert any("ovm-2" in one for one in caught.value.left)
 
 
+def test_a_volume_that_is_made_while_it_is_deleted(sim: Simulator) -> None:
+    """Its content would stay, but no host would show it: the last host keeps it."""
+
+    def come(moment: str) -> None:
+        if moment == "after":
+            put(sim, "VirtualDisks/a.img")
+
+    sim.misbehave("hook", "unmount_repository_fs", nth=1, hook=come)
+    with pytest.raises(OperationIncomplete, match=r"stays on ovm-1 .*1 virtual disk in it"):
+        act(driver_for(sim), "delete")
+    assert POINT in sim.hosts[0].mounts
+    (sim.path_of(SECOND) / "VirtualDisks" / "a.img").unlink()
+    act(driver_for(sim), "delete")
+    assert not [host for host in sim.hosts if POINT in host.mounts]
+
+
 def test_another_client_attaches_it_meanwhile(sim: Simulator) -> None:
     """To a host that did not have it when it was looked at, and would have an empty share now."""
     attached: list[Any] = []
