@@ -94,6 +94,7 @@ class StoredObject:
     :ivar identity: The text that this very content has on the host: another one means that it was
         replaced or changed.
     :ivar path: Of its file on the hosts; "": not known.
+    :ivar record_error: Why what was recorded of it cannot be read; then ``record`` is None.
     """
 
     container: Container
@@ -104,11 +105,18 @@ class StoredObject:
     record: ObjectRecord | None = None
     identity: str = ""
     path: str | bytes = ""
+    record_error: str | None = None
 
     @property
     def label(self) -> str:
         """How messages name it."""
         return f"object {self.name!r} of {self.container.label}"
+
+    @property
+    def unread(self) -> str:
+        """That what was recorded of it cannot be read; "": it can, or nothing was."""
+        why = self.record_error
+        return f"what is recorded of {self.label} cannot be read: {why}" if why else ""
 
     @property
     def md5(self) -> str | None:
@@ -312,9 +320,10 @@ def objects_in(
             if entry.error:
                 notice(f"{label} cannot be read: {entry.error}")
                 continue
-            if entry.record_error:
-                notice(f"what is recorded of {label} cannot be read: {entry.record_error}")
-            yield stored(container, entry)
+            found = stored(container, entry)
+            if unread := found.unread:
+                notice(unread)
+            yield found
         after = page.after
         if not after:
             return
@@ -331,6 +340,7 @@ def stored(container: Container, entry: ObjectEntry) -> StoredObject:
         entry.record,
         entry.identity,
         entry.path,
+        entry.record_error,
     )
 
 

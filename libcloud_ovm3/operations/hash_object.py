@@ -20,12 +20,17 @@ if TYPE_CHECKING:
 def hash_object(estate: Estate, found: StoredObject) -> StoredObject:
     """The object with its MD5, which is computed unless it is recorded.
 
-    :raises PreconditionFailed: the object was changed meanwhile, or the host module is missing.
+    :raises PreconditionFailed: the object was changed meanwhile, the host module is missing, or
+        what is recorded of it cannot be read: it would be lost.
     :raises AgentFault: the host cannot read it, or record the MD5.
     :raises OperationIncomplete: whether it is recorded is unknown.
     """
     if found.md5 is not None:
         return found
+    if found.unread:
+        raise PreconditionFailed(
+            f"{found.label}: its MD5 was not computed: {found.unread}, and would be lost"
+        )
     operation = Operation(estate)
     md5 = _by_job(operation, found)
     record = found.record or ObjectRecord()

@@ -10,7 +10,7 @@ from libcloud.storage.base import Container, Object
 from libcloud_ovm3 import estate, operations
 from libcloud_ovm3.agent.object_types import NAME_BYTES
 from libcloud_ovm3.agent.option_values import quoted
-from libcloud_ovm3.errors import InvalidArgument
+from libcloud_ovm3.errors import InvalidArgument, Ovm3Error
 from libcloud_ovm3.storage.base import StorageBase, name_of
 from libcloud_ovm3.storage.convert import to_container, to_object, to_upload
 
@@ -38,7 +38,7 @@ class Objects(StorageBase):
         :type ex_prefix: ``str``
 
         :raises InvalidArgument: ``prefix`` is no text.
-        :raises Ovm3Error: It cannot be read.
+        :raises Ovm3Error: It cannot be read; or with ``ex_strict``, an object in it cannot.
         :rtype: ``iterator`` of :class:`libcloud.storage.base.Object`
         """
         begin = self._normalize_prefix_argument(prefix, ex_prefix) or ""
@@ -48,8 +48,13 @@ class Objects(StorageBase):
         if "\0" in begin or len(begin.encode("utf-8", "replace")) > NAME_BYTES:
             return  # no name can begin so
         theirs = to_container(found, self)
-        for one in estate.objects.objects_in(found, begin, lambda text: self._warn([text], 4)):
+        for one in estate.objects.objects_in(found, begin, self._notice):
             yield to_object(one, theirs)
+
+    def _notice(self, text: str) -> None:
+        if self.ex_strict:
+            raise Ovm3Error(text, self)
+        self._warn([text], 5)
 
     def list_container_objects(
         self, container: Container, prefix: str | None = None, ex_prefix: str | None = None
@@ -66,7 +71,7 @@ class Objects(StorageBase):
         :type ex_prefix: ``str``
 
         :raises InvalidArgument: ``prefix`` is no text.
-        :raises Ovm3Error: It cannot be read.
+        :raises Ovm3Error: It cannot be read; or with ``ex_strict``, an object in it cannot.
         :rtype: ``list`` of :class:`libcloud.storage.base.Object`
         """
         found = self.iterate_container_objects(container, prefix, ex_prefix)
@@ -85,13 +90,17 @@ class Objects(StorageBase):
         :raises ContainerNotFound: There is no such container. Also libcloud's
             ``ContainerDoesNotExistError``.
         :raises SearchIncomplete: That was not found, but not everything could be read.
+        :raises Ovm3Error: With ``ex_strict``: what is recorded of it cannot be read.
         :rtype: :class:`libcloud.storage.base.Object`
         """
         for name, value in (("container_name", container_name), ("object_name", object_name)):
             if not isinstance(value, str):
                 raise InvalidArgument(f"{name} {quoted(value)}: expected a text")
         found = self._find(container_name)
-        return to_object(estate.objects.find_object(found, object_name), to_container(found, self))
+        one = estate.objects.find_object(found, object_name)
+        if one.unread:
+            self._notice(one.unread)
+        return to_object(one, to_container(found, self))
 
     def delete_object(self, obj: Object) -> bool:
         """Delete an object. What a VM, a template or a snapshot needs is kept: the error says who.
@@ -118,7 +127,8 @@ class Objects(StorageBase):
         :type obj: :class:`libcloud.storage.base.Object`
 
         :raises ObjectNotFound: It is gone.
-        :raises PreconditionFailed: It was changed meanwhile, or the host module is missing.
+        :raises PreconditionFailed: It was changed meanwhile, the host module is missing, or what is
+            recorded of it cannot be read.
         :raises WaitTimeout: The host makes no progress.
         :raises AgentFault: The host cannot read it.
         :raises OperationIncomplete: Whether its MD5 is recorded is unknown.

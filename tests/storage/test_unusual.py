@@ -12,7 +12,14 @@ from libcloud.storage.base import Container
 
 from libcloud_ovm3 import OVM3StorageDriver
 from libcloud_ovm3.agent.object_types import RECORD_BYTES, UploadEntry
-from libcloud_ovm3.errors import AgentFault, InvalidArgument, OperationIncomplete, Ovm3Error
+from libcloud_ovm3.errors import (
+    AgentFault,
+    InvalidArgument,
+    OperationIncomplete,
+    Ovm3Error,
+    Ovm3Warning,
+    PreconditionFailed,
+)
 from libcloud_ovm3.operations import object_doors, upload_object
 from libcloud_ovm3.simulator import Simulator
 from tests.storage.stores import get, put, storage_for
@@ -87,6 +94,27 @@ def test_times_that_no_calendar_has(
     assert driver.ex_hash_object(found).hash == made.hash
     assert get(driver, "box", "old") == b"1"
     driver.delete_object(found)
+
+
+def test_a_record_that_cannot_be_read(
+    sim: Simulator, driver: OVM3StorageDriver, box: Container
+) -> None:
+    """As one that a later version has made: it is not taken for none, and not replaced."""
+    made = put(driver, box, "later", b"1", extra={"meta_data": {"a": "b"}})
+    [path] = (sim.repository_path / ".libcloud-ovm3").rglob("about/*/later.*")
+    text = path.read_text()
+    path.write_text(text.replace("schema=1", "schema=2"))
+    strict = storage_for(sim, ex_strict=True)
+    for read in ("get_object", "list_container_objects"):
+        arguments = ("box", "later") if read == "get_object" else (box, "later")
+        with pytest.warns(Ovm3Warning, match=r"recorded of object 'later'.*cannot be read"):
+            getattr(driver, read)(*arguments)
+        with pytest.raises(Ovm3Error, match=r"recorded of object 'later'.*cannot be read"):
+            getattr(strict, read)(*arguments)
+    with pytest.raises(PreconditionFailed, match="would be lost"):
+        driver.ex_hash_object(made)
+    path.write_text(text)
+    assert driver.get_object("box", "later").meta_data == {"a": "b"}
 
 
 def test_prefixes_that_no_name_has(driver: OVM3StorageDriver, box: Container) -> None:
