@@ -7,12 +7,8 @@ knows to be nothing but zeros is not sent.
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import fcntl
 import hashlib
 import os
-import stat
 import uuid
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator
@@ -25,7 +21,8 @@ from libcloud_ovm3.agent.object_types import BLOCK_BYTES, any_data
 from libcloud_ovm3.errors import AgentFault, InvalidArgument, Ovm3Error, PreconditionFailed
 from libcloud_ovm3.estate.objects import StoredObject, host_of, module_of, not_found
 from libcloud_ovm3.estate.parallel_calls import calls_at_once
-from libcloud_ovm3.operations.file_sources import UNHASHED_BYTES, local_path
+from libcloud_ovm3.operations.file_sources import UNHASHED_BYTES
+from libcloud_ovm3.operations.local_files import give_name, open_alone, put_away, target_of
 from libcloud_ovm3.storage_errors import ObjectHashMismatch
 
 if TYPE_CHECKING:
@@ -272,11 +269,11 @@ def fetch_file(
 
     What else is raised: as by :func:`read_pieces`.
     """
-    target = _target(found, destination, options.overwrite)
+    target = target_of(found, destination, options.overwrite)
     is_kept = options.resume or not options.delete_on_failure
     temporary = _part(found, target, start, end) if is_kept else _unique(target)
     try:
-        handle = _open_alone(temporary)
+        handle = open_alone(temporary)
     except OSError as error:
         raise Ovm3Error(f"{target}: cannot be made: {error.strerror}") from error
     try:
@@ -284,10 +281,10 @@ def fetch_file(
             if not options.resume:
                 file.truncate(0)
             _fill(found, file, start, end, options.progress)
-        _move(temporary, target, options.overwrite)
+        give_name(temporary, target, options.overwrite)
     except BaseException as error:
         is_wrong = options.resume and isinstance(error, ObjectHashMismatch)
-        _put_away(temporary, delete=not is_kept or is_wrong)
+        put_away(temporary, delete=not is_kept or is_wrong)
         if isinstance(error, OSError):
             raise Ovm3Error(f"{target}: cannot be made: {error.strerror}") from error
         raise
@@ -305,56 +302,6 @@ def _part(found: StoredObject, target: Path, start: int, end: int) -> Path:
     digits = hashlib.sha256(content.encode()).hexdigest()[:12]
     name = os.fsdecode(os.fsencode(target.name)[:200])  # with the rest no more than may be
     return target.with_name(f"{name}.{digits}.part")
-
-
-def _open_alone(path: Path) -> int:
-    """Open a file for writing, which is made if it is missing.
-
-    :raises PreconditionFailed: another download writes to it.
-    """
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.path.samestat(os.fstat(handle), os.lstat(path)):
-            return handle
-    except (BlockingIOError, FileNotFoundError):  # the other one is writing, or has just ended
-        pass
-    except BaseException:
-        os.close(handle)
-        raise
-    os.close(handle)
-    raise PreconditionFailed(f"{path}: another download of the same object writes to it")
-
-
-def _put_away(temporary: Path, *, delete: bool) -> None:
-    """What to do with a part of an object; of nothing nothing is kept."""
-    with contextlib.suppress(OSError):
-        if delete or not temporary.stat().st_size:
-            temporary.unlink()
-
-
-def _target(found: StoredObject, destination: str | os.PathLike[str], overwrite: bool) -> Path:
-    text = local_path("destination_path", destination)
-    target = Path(text)
-    if text.endswith(os.sep) or target.is_dir():
-        if not target.is_dir():
-            raise InvalidArgument(f"destination_path {text!r}: there is no such directory")
-        name = found.name.rpartition("/")[2]
-        if name in ("", ".", ".."):
-            raise InvalidArgument(
-                f"destination_path {text!r}: expected the path of a file, as no file can be called "
-                f"like {found.label}"
-            )
-        target = target / name
-    if os.path.lexists(target) and not overwrite:
-        raise InvalidArgument(
-            f"{target} exists, and overwrite_existing is False; nothing was changed"
-        )
-    if target.exists() and not target.is_file():
-        raise InvalidArgument(
-            f"{target}: expected a regular file, or none; download_object_as_stream is for others"
-        )
-    return Path(os.path.realpath(target)) if target.is_symlink() else target
 
 
 def _fill(
@@ -402,22 +349,3 @@ def _hash_file(md5: hashlib._Hash, file: BinaryIO, length: int) -> None:
     while length and (data := file.read(min(length, DEFAULT_CHUNK))):
         md5.update(data)
         length -= len(data)
-
-
-def _move(temporary: Path, target: Path, overwrite: bool) -> None:
-    """Give the file its name, in one step; without ``overwrite`` over no file that came since."""
-    if overwrite:
-        with contextlib.suppress(FileNotFoundError):
-            temporary.chmod(stat.S_IMODE(target.stat().st_mode))  # no more may read it than before
-        temporary.replace(target)
-        return
-    try:
-        os.link(temporary, target)
-    except FileExistsError as error:
-        raise InvalidArgument(f"{target} exists by now; it was not changed") from error
-    except OSError as error:
-        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP) or os.path.lexists(target):
-            raise
-        temporary.rename(target)  # a file system without hard links
-        return
-    temporary.unlink()

@@ -84,7 +84,7 @@ MUTANTS = [
     ),
     Mutant(
         "local-file-lost",
-        FETCH,
+        OPERATIONS + "local_files.py",
         "    if overwrite:\n        with contextlib.suppress(FileNotFoundError):\n",
         "    if True:\n        with contextlib.suppress(FileNotFoundError):\n",
         "transfers.a_local_file_that_has_come_meanwhile_stays",
