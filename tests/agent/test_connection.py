@@ -399,6 +399,6 @@ def test_threads_that_leave_do_not_take_the_line_along(serve: Any, connect: Any)
     for number in range(10):
         thread = threading.Thread(target=agent.call, args=("echo", number))
         thread.start()
-        thread.join(5)
+        thread.join()
     assert len(server.requests) == 10
     assert server.connections == 1
