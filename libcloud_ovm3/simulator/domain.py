@@ -49,6 +49,7 @@ class Domain:
     :param waited: Whether it has waited for memory already.
     :param lost: Why it will fail in the device wait, "" if nothing is decided.
     :param again: Whether it is the restart of a guest that rebooted: no call waits for it.
+    :param ended: For a restart: the id of the domain that has ended.
     :param restored: Whether it comes from a state file: no boot, its old start_time.
     :param start_paused: Whether it stays paused when it is built.
     :param vnc_port: The port of its VNC console.
@@ -79,6 +80,7 @@ class Domain:
     waited: bool = False
     lost: str = ""
     again: bool = False
+    ended: int = 0
     restored: bool = False
     start_paused: bool = False
     vnc_port: int | None = None

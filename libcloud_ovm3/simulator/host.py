@@ -50,6 +50,7 @@ class Settings:
     core_dump_seconds: float = 10.0
     agent_restart_seconds: float = 1.5
     bridge_seconds: float = 1.5
+    xend_log_bytes: int = 1 << 20
     shares_blocks: bool = False
 
     @property
@@ -205,9 +206,20 @@ class SimulatedHost:
             self._deferred.action = None
             self.clock.later(action, AFTER_RESPONSE_SECONDS)
 
-    def log(self, level: str, where: str, text: str, file: str = "ovs-agent.log") -> None:
-        """Log a line in the agent's form (agent-behaviour.md 1), passwords in URLs censored."""
-        stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(self.now()))
+    def log(
+        self,
+        level: str,
+        where: str,
+        text: str,
+        file: str = "ovs-agent.log",
+        at: float | None = None,
+    ) -> None:
+        """Log a line in the agent's form (agent-behaviour.md 1), passwords in URLs censored.
+
+        :param at: When it happened, by the host's clock; None for now.
+        """
+        moment = self.now() if at is None else at
+        stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(moment))
         with self._log_lock:
             self._pid += 1
             with (self.folder / file).open("a", encoding="utf-8", errors="replace") as log:

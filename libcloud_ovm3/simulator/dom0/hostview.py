@@ -25,8 +25,10 @@ from libcloud_ovm3.simulator.agent import storage
 from libcloud_ovm3.simulator.dom0 import commands, kernel, listener, xendview
 from libcloud_ovm3.simulator.errors import Killed, Stopped
 from libcloud_ovm3.simulator.host import SimulatedHost
+from libcloud_ovm3.simulator.xend.progress import advance
 
 _KERNEL = ("/proc/", "/sys/")
+_LOGS = "/var/log/xen/"
 _PIDS = itertools.count(20001)  # of detached processes, on all hosts
 
 # Jobs are real processes: clients that wait for one, in simulated time, must not outrun it.
@@ -63,6 +65,9 @@ class Dom0Overrides:
     def path(self, name: str) -> str:
         """The real path of a file of the host; the kernel's files are written when requested."""
         self._require_alive()
+        if name.startswith(_LOGS):
+            with self._host.lock:
+                advance(self._host)  # what has happened by now is in xend's log
         if name.startswith(_KERNEL):
             self._kernel.update()
             return str(self._kernel.top) + name

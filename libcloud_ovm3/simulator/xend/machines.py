@@ -12,7 +12,7 @@ from libcloud_ovm3.simulator.domain import Domain
 from libcloud_ovm3.simulator.errors import AgentFault, SimulatorError, command_fault, plain_fault
 from libcloud_ovm3.simulator.host import SimulatedHost
 from libcloud_ovm3.simulator.vmcfg import dashed, is_hvm, number, strings
-from libcloud_ovm3.simulator.xend import life
+from libcloud_ovm3.simulator.xend import life, log
 from libcloud_ovm3.simulator.xend.listing import listed, status
 from libcloud_ovm3.simulator.xend.progress import advance as advance  # noqa: PLC0414 - for callers that only read
 from libcloud_ovm3.simulator.xend.progress import wait, xend
@@ -167,9 +167,10 @@ def destroy(host: SimulatedHost, name: str, vm_uuid: str) -> None:
             life.to_gap(host, domain, now)
             host.save()
             return
+        log.ended(host, domain)
         if "destroy fails" in host.faults:  # errors are logged and success is reported: 4
             domain.name, domain.phase, domain.until = "Domain-Unnamed", "unnamed", None
-            host.log("ERROR", "xend", f"destroy of domain {domain.domid} failed", "xend.log")
+            log.write(host, "destroy failed", domain, error="(22, 'Invalid argument')")
             host.save()
             return
         seconds = 10 if domain.adopted else host.settings.destroy_seconds  # device model: 2
@@ -286,4 +287,8 @@ def restart_xend(host: SimulatedHost) -> None:
             transfer.stage, transfer.until, transfer.error = "failing", host.now(), "killed"
         host.busy_until = 0.0
         host.domains = [domain for domain in host.domains if domain.phase != "gone"]
+        log.started(host, again=True)
+        for domain in listed(host):
+            log.write(host, "found", domain)
+            log.write(host, "added", domain)
         host.save()

@@ -71,6 +71,7 @@ def _begin(host: SimulatedHost, target: SimulatedHost, domain: Domain) -> Transf
     )
     domain.name = f"migrating-{domain.name}"
     target.domains.append(arriving)
+    life.added(target, arriving, "restore", target.now())
     host.transfers.append(transfer)
     target.save()
     host.save()

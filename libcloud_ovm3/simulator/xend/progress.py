@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from libcloud_ovm3.simulator.domain import Domain, Transfer
 from libcloud_ovm3.simulator.errors import Stopped
 from libcloud_ovm3.simulator.host import SimulatedHost
-from libcloud_ovm3.simulator.xend import life, transfer
+from libcloud_ovm3.simulator.xend import life, log, transfer
 from libcloud_ovm3.simulator.xend.starting import memory_refusal
 
 Due = tuple[float, SimulatedHost, "Domain | Transfer"]
@@ -16,6 +16,8 @@ Due = tuple[float, SimulatedHost, "Domain | Transfer"]
 
 def advance(host: SimulatedHost) -> None:
     """Run every event that is due by now. Called with the lock held."""
+    if log.started(host):
+        host.save()
     for domain, reason in host.machines.ended(host) if host.machines else ():
         guest_stopped(host, domain, reason)
     changed: dict[int, SimulatedHost] = {}

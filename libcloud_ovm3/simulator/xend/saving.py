@@ -76,5 +76,6 @@ def restore(host: SimulatedHost, path: str, paused: Any) -> None:
         domain.next_vif_id = len(domain.vif_ids)
         domain.restored, domain.start_paused = True, bool(paused)
         host.domains.append(domain)
+        life.added(host, domain, "restore", host.now())
         host.save()
     await_start(host, domain, command)
