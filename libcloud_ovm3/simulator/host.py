@@ -78,6 +78,15 @@ class Mount:
     ss_uuid: str = ""
 
 
+@dataclass(frozen=True)
+class Process:
+    """A process of dom0: its session, its command line, and when it began (seconds of uptime)."""
+
+    session: str
+    words: list[str]
+    began: float
+
+
 class Machines(Protocol):
     """What runs the guests of hosts for real (machines/). Called with the lock held."""
 
@@ -104,7 +113,12 @@ class SimulatedHost:
     :ivar peers: All hosts of the simulator. They share one lock, which is never held while waiting.
     :ivar stale: Mount points whose files fault with "Stale NFS file handle".
     :ivar frames: The bridges and the frames that were put on them: see :mod:`.dhcp`.
-    :ivar processes: The pids of the host module's changes that go on.
+    :ivar processes: The processes of dom0 that ask something of xend, and the host module's
+        changes, by pid.
+    :ivar connections: Those to xend's sockets, with what the kernel shows as their inode: 0 for one
+        that xend has not accepted.
+    :ivar xend_starts: How often its xend was started. What xend was asked before ends with it.
+    :ivar here: What the calling thread stands for: see xend/clients.py.
     :ivar clock_offset: How many seconds its clock is ahead of the simulator's.
     """
 
@@ -143,7 +157,10 @@ class SimulatedHost:
         self._log_lock = threading.Lock()
         self._deferred = threading.local()
         self.stale: set[str] = set()
-        self.processes: set[str] = set()
+        self.processes: dict[str, Process] = {}
+        self.connections: dict[int, int] = {}
+        self.xend_starts = 0
+        self.here = threading.local()
         self.frames: list[tuple[str, bytes]] = []
         self._pid = 2000 + 1000 * index
         saved = state.load(self.folder / "host.json") or new
@@ -356,6 +373,9 @@ class SimulatedHost:
                 domain.phase = "gone"
             self.domains.clear()
             self.transfers.clear()
+            self.processes.clear()
+            self.connections.clear()
+            self.xend_starts += 1
             self.busy_until = 0.0
             self.ignores_requests.clear()
             self.mounts = {

@@ -86,6 +86,8 @@ def lock_held_until(host: SimulatedHost) -> float:
         for domain in host.domains
         if domain.waited and domain.phase in ("building", "arriving")
     ]
+    if "xend is busy" in host.faults:
+        waiting.append(host.now() + host.clock.poll)
     return max([host.busy_until, *waiting])
 
 
@@ -136,7 +138,7 @@ def _connect_devices(host: SimulatedHost, domain: Domain, at: float) -> None:
         or (real and real.refusal(host, domain))
     ):
         fail(host, domain, refusal, at)
-    elif "xm dies" in host.faults and not (domain.restored or domain.again):
+    elif domain.alone or ("xm dies" in host.faults and not (domain.restored or domain.again)):
         domain.until, domain.error = None, "killed"  # no process is left to unpause it: 3
     else:
         release(host, domain, at)

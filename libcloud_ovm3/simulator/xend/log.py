@@ -22,6 +22,7 @@ _CREATED = "['vm', ['name', '{name}'], ['uuid', '{uuid}'], {actions}]"
 TEXTS = {
     # xend has started; whatever it was doing before has ended with it (9) [conclusion]
     "started": ("INFO", "SrvDaemon:332", "Xend Daemon started"),
+    "listens": ("DEBUG", "tcp:96", "Listening on :8002"),
     # a domain of before its start, as it finds it in Xen [conclusion]
     "found": ("INFO", _INFO, "Recreating domain {domid}, UUID {uuid}. at /local/domain/{domid}"),
     # what a new domain is made for: xm create; xm restore or a migration; a restart [conclusion]
@@ -110,7 +111,8 @@ def started(host: SimulatedHost, again: bool = False) -> bool:
     if host.now() < host.boot_time:
         return False  # the host is not up yet
     host.records["xend_of"] = host.boot_time
-    _write(host, "started", None if again else host.boot_time, {})
+    for what in ("started", "listens"):
+        _write(host, what, None if again else host.boot_time, {})
     return True
 
 
