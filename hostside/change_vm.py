@@ -13,8 +13,8 @@ recorded as n + 2 by the next change through its own host, which knows its proce
 or by :func:`settle_vm`. No length of time settles anything.
 """
 
-from libcloud_ovm3_host import (arguments, documents, errors, host_identity, read_agent, records,
-                                safe_paths, vm_files)
+from libcloud_ovm3_host import (arguments, claim_store, documents, errors, host_identity,
+                                read_agent, records, safe_paths, vm_files)
 from libcloud_ovm3_host.compat import error, md5, to_text
 from libcloud_ovm3_host.rpc import Binary
 
@@ -65,6 +65,20 @@ def _read_vm(dom0, target, operation):
     except errors.HostModuleError:
         found['error'] = safe_paths.current_error()
     return found
+
+
+def unfinished(dom0, target):
+    """'' if no change of this vm.cfg lacks an outcome; or whose does. Raises Failed, ..."""
+    changes = _changes(dom0, target)[1]
+    if changes and changes[0]['state'] == 'changing':
+        return _described(changes[0])
+    return ''
+
+
+def _require_no_claim(dom0, target):
+    if claim_store.read(dom0, target['mount'], target['document'])[1]:
+        raise errors.Conflict('%s has a claim, so it is changed through that only: this client is '
+                              'too old' % safe_paths.printable(target['path']))
 
 
 def _changes(dom0, target):
@@ -134,6 +148,7 @@ def change_vm(dom0, client, operation, repository, directory, digest, function, 
 
 def _change(dom0, request):
     """The change, in a process of its own."""
+    _require_no_claim(dom0, request)
     while True:
         following, changes = _changes(dom0, request)
         for change in changes:
@@ -216,6 +231,7 @@ def _obstacle(dom0, request, content):
         return 'it did not begin within %d s' % BEGIN_SECONDS
     try:
         read_agent.function(dom0, request['function'])
+        _require_no_claim(dom0, request)  # claim_vm looks for version n + 1 after it has made one
         if _now(dom0, request) == content:
             return ''
     except errors.HostModuleError:

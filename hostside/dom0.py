@@ -95,6 +95,10 @@ class Dom0(object):
         """Whether such a process lives, since the host's last boot."""
         return pid.isdigit() and started != '' and limits.start_time(int(pid)) == started
 
+    def session(self):
+        """The id of the session of the process that calls this, as text."""
+        return '%d' % os.getsid(0)
+
     def session_members(self, session):
         """``[(pid, start time)]``, text, of the processes in the session of that id."""
         if not session.isdigit():

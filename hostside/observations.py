@@ -13,7 +13,7 @@ from libcloud_ovm3_host import (domains, errors, file_holders, inventory, xend_l
 from libcloud_ovm3_host.compat import describe, error, md5, plain, to_bytes, to_text
 
 NONE, SOME = 'none', 'some'
-CONNECTION_SECONDS = 10  # until a connection to xend that was open has ended
+WORKS_SECONDS = 10  # until what was in the works has ended
 SECONDS = 50  # for one look: what it asks may hang
 
 _POLL_SECONDS = 0.2
@@ -30,19 +30,19 @@ def works(dom0, session):
     """Whether something of a change may still go on here: NONE or SOME.
 
     ``session``: ``{session, pid, started, boot}`` of it, text; ``{}`` if none is known. Its
-    processes, whatever they are (``xm``, ``xc_save``); and each connection to xend that is open
-    now, whosever it is: it is waited for until all of them have ended, CONNECTION_SECONDS at most.
+    processes but for this one, whatever they are (``xm``, ``xc_save``), and each connection to xend
+    that is open now, whosever it is, are waited for until all of them have ended, WORKS_SECONDS at
+    most.
     """
     noted = _connections(dom0)
-    until = dom0.seconds() + CONNECTION_SECONDS
+    until = dom0.seconds() + WORKS_SECONDS
     if xend_sockets.WAITING in noted:  # it may be anybody's, and will have another inode
         return SOME
-    while [inode for inode in noted if inode in _connections(dom0)]:
+    while [inode for inode in noted if inode in _connections(dom0)] or (
+            _session_lives(dom0, session)):
         if dom0.seconds() >= until:
             return SOME
         dom0.sleep(_POLL_SECONDS)
-    if session and session['boot'] == dom0.boot_id() and _session_lives(dom0, session):
-        return SOME
     return NONE
 
 
@@ -54,9 +54,12 @@ def _connections(dom0):
 
 
 def _session_lives(dom0, session):
-    """A session's id is its first process's, which has ended at once (limits.detached). One of that
+    """Whether another process than this one is in it. A session's id is its first process's, which has ended at once (limits.detached). One of that
     id that was started later shows that the id was free, so nothing is left of the session."""
-    members = dom0.session_members(session['session'])
+    if not session or session['boot'] != dom0.boot_id():
+        return False
+    own = dom0.process()[0]
+    members = [each for each in dom0.session_members(session['session']) if each[0] != own]
     for pid, started in members:
         if pid == session['session'] and int(started) > int(session['started']):
             return False
@@ -97,8 +100,8 @@ def _is_in(data, uuid, name):
 
 
 def look(dom0, uuid):
-    """``[{domid, name, status, letters, incoming}]`` of each domain with that uuid, whatever its
-    name: xend's ``status`` (xend.md 1.2) and letters; whether it is still being received.
+    """``[{domid, name, status, letters, paused, incoming}]`` of each domain with that uuid, whatever
+    its name: xend's ``status`` and letters; whether it is still being received.
 
     Raises Failed if xend or xenstore has a domain that may be the VM's and cannot be told.
     """
@@ -106,11 +109,17 @@ def look(dom0, uuid):
     for entry in found['missing']:  # without Domain-0 the list is not complete
         if entry['name'] in (uuid, _DOMAIN_0) or not _is_uuid(entry['name']):
             raise errors.Failed('domain %s: %s' % (plain(entry['name']), plain(entry['error'])))
-    return [{'domid': domain.get('domid', to_text('')), 'name': domain.get('name', to_text('')),
-             'status': domain.get('status', to_text('')),
-             'letters': domain.get('state', to_text('')),
-             'incoming': domain.get('domid') in _received(dom0)}
-            for domain in found['domains'] if domain['uuid'].lower() == uuid]
+    return [_entry(dom0, domain) for domain in found['domains']
+            if domain['uuid'].lower() == uuid]
+
+
+def _entry(dom0, domain):
+    """``paused``: by a tool, or still being built; letters and status may disagree (xend.md 1.2)."""
+    entry = dict([(key, domain.get(key, to_text(''))) for key in ('domid', 'name', 'status')])
+    entry['letters'] = domain.get('state', to_text(''))
+    entry['paused'] = entry['status'] == '1' or 'p' in entry['letters']
+    entry['incoming'] = entry['domid'] in _received(dom0)
+    return entry
 
 
 def _is_uuid(name):

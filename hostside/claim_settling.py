@@ -1,0 +1,113 @@
+"""Settling a claim on this host: what is here of the VM now, and the claim that says so.
+
+The decisions are those of :mod:`.claims`, the answers those of :mod:`.observations`. All of it is
+done under the lock of the VM, with the claim read under it.
+"""
+
+from libcloud_ovm3_host import (change_vm, claim_store, claims, errors, observations, vm_files)
+from libcloud_ovm3_host.compat import error, plain
+
+_WHY = {
+    'works': 'something of it, or a connection to xend, still goes on',
+    'comebacks': 'xendomains or xend would start it by itself: a saved guest, /etc/xen/auto, or a '
+                 'managed domain',
+    'log': "xend's log does not say that all of it has ended",
+    'backends': 'its disks are still open'}
+
+
+def settle(dom0, request, version, claim, here, identity):
+    """``(version, claim, why)``: the claim that is current then, and why it is not another one.
+
+    ``version``, ``claim``: the newest, read under the lock; ``identity``: ``(uuid, name)`` of the
+    VM. Raises Conflict (somebody else has written a version), Failed (whether it was written is not
+    known).
+    """
+    finding, why = _find(dom0, request, claim, here, identity)
+    content = current(dom0, request)
+    digest = None
+    is_own = claim['at'].split(' ')[0] == here[0] and claim['kind'] in (claims.DOUBT, claims.MOVING)
+    if is_own or not claim['digest']:
+        digest = vm_files.digest(content)
+    made, refusal = claims.settled(claim, here, finding, content is not None, digest)
+    if made is None:
+        return version, claim, why or refusal
+    if not claim_store.write(dom0, request['client'], request['operation'], request['mount'],
+                             request['document'], request['folder'], version + 1, made):
+        raise errors.Conflict('the claim has just been settled by this operation')
+    if here[0] not in dict(made['hosts']):
+        claim_store.remove_mark(dom0, request)
+    return version + 1, made, ''
+
+
+def _find(dom0, request, claim, here, identity):
+    """``(finding, why)``: what :func:`.claims.after_look` makes of the looks, in their order."""
+    domids = []
+    for look in claims.LOOKS:
+        try:
+            answer = _answer(dom0, look, request, claim, here, identity, domids)
+        except errors.HostModuleError:
+            return claims.STAYS, '%s: %s' % (look, error())
+        following = claims.after_look(look, answer)
+        if following != claims.NEXT:
+            return following, _WHY.get(look, '')
+    raise errors.Failed('the looks have no end')
+
+
+def _answer(dom0, look, request, claim, here, identity, domids):
+    uuid, name = identity
+    if look == 'works':
+        if change_vm.unfinished(dom0, request):  # of before there were claims
+            return observations.SOME
+        return observations.works(dom0, session_of(claim, here))
+    if look == 'comebacks':
+        return observations.comebacks(dom0, uuid, name)
+    if look == 'look':
+        return observations.look(dom0, uuid)
+    if look == 'log':
+        state, found = observations.log(dom0, uuid, name, log_mark(dom0, request))
+        domids.extend(found)
+        return state
+    definition = current(dom0, request) or claim.get(claims.CONTENT) or ''.encode('ascii')
+    return observations.backends(dom0, domids, uuid, definition)
+
+
+def session_of(claim, here):
+    """The session of a claim's operation, for :func:`.observations.works`; ``{}`` if none of it was
+    on this host."""
+    if claim['at'] and claim['at'].split(' ')[0] == here[0]:
+        session, pid, started = claim['session'].split(' ')
+        return {'session': session, 'pid': pid, 'started': started,
+                'boot': claim['at'].split(' ')[1]}
+    return {}
+
+
+def log_mark(dom0, target):
+    """This host's mark in xend's log, ``{}`` if there is none."""
+    mark = claim_store.get_mark(dom0, target)
+    if mark:
+        return dict([(key, mark[key]) for key in ('inode', 'offset', 'tail')])
+    return {}
+
+
+def current(dom0, target):
+    """The bytes of vm.cfg; None if there is none. Raises NotAllowed, NotMounted, Failed."""
+    try:
+        return vm_files.content(dom0, target)
+    except errors.NotFound:
+        return None
+
+
+def identity_of(dom0, target, claim):
+    """``(uuid, name)`` of a VM, by its vm.cfg, by what it was before the operation, or by what this
+    host has recorded. Raises Failed."""
+    mark = claim_store.get_mark(dom0, target)
+    for data in (current(dom0, target), claim.get(claims.CONTENT)):
+        if data:
+            try:
+                return vm_files.identity(data)
+            except errors.Failed:  # half a file, or an edited one
+                if not mark:
+                    raise
+    if not mark:
+        raise errors.Failed('vm.cfg is not there, and nothing says which VM it was')
+    return plain(mark['uuid']), plain(mark['name'])
