@@ -52,6 +52,7 @@ class Settings:
     bridge_seconds: float = 1.5
     xend_log_bytes: int = 1 << 20
     shares_blocks: bool = False
+    xendomains: bool = False
 
     @property
     def old(self) -> bool:
@@ -144,6 +145,9 @@ class SimulatedHost:
     renew_certificate: Callable[[], None]
     open_address: Callable[[str], None]
     close_address: Callable[[str], None]
+    #: What xendomains does when the host goes down in order, and when it is up; None without it.
+    stop_guests: Callable[[], None] | None = None
+    start_guests: Callable[[], None] | None = None
 
     def __init__(self, index: int, settings: Settings, clock: Clock, new: dict[str, Any]) -> None:
         self.index = index
@@ -271,6 +275,8 @@ class SimulatedHost:
             with self.lock:
                 self.boot_time = self.now()
                 self.save()
+            if self.start_guests:
+                self.start_guests()
         self.open_port()
 
     def restart_agent(self) -> None:
@@ -345,14 +351,20 @@ class SimulatedHost:
         """The mount point of the shared repository."""
         return f"/OVS/Repositories/{self.settings.repository_id}"
 
-    def reboot(self) -> None:
+    def reboot(self, in_order: bool = True) -> None:
         """Reboot the host, which takes ``boot_seconds``.
 
         A reboot loses every domain, the mounts under /nfsmnt, and control0's address
         (agent-behaviour.md 13).
+
+        :param in_order: False for a crash: xendomains, if it is on, saves no guest before.
         """
+        if in_order and self.stop_guests:
+            self.stop_guests()
         self._lose_power()
         self.wait_until(self.boot_time)
+        if self.start_guests:
+            self.start_guests()
         self.revive()
 
     def shut_down(self) -> None:
@@ -361,6 +373,8 @@ class SimulatedHost:
         It does not respond at all then, whereas the kernel of one that was killed refuses
         connections.
         """
+        if self.stop_guests:
+            self.stop_guests()
         self.records["off"] = True
         self._lose_power()
         self.fall_silent()

@@ -84,10 +84,10 @@ def run_xm(host: SimulatedHost, words: list[str], act: Callable[[bool], T]) -> T
     of = session(host)
     if "agent and xm die" in host.faults:
         if "xm is late" not in host.faults:
-            _go_on(host, partial(act, True))
+            go_on(host, partial(act, True))
         raise Killed
     if "agent dies" in host.faults:
-        _go_on(host, partial(_xm, host, of, words, act))
+        go_on(host, partial(_xm, host, of, words, act))
         raise Killed
     return _xm(host, of, words, act)
 
@@ -101,7 +101,12 @@ def _xm(host: SimulatedHost, of: str, words: list[str], act: Callable[[bool], T]
         return act(False)
 
 
-def _go_on(host: SimulatedHost, act: Callable[[], object]) -> None:
+def new_session() -> str:
+    """The id of a session that no process has yet."""
+    return str(next(_PIDS))
+
+
+def go_on(host: SimulatedHost, act: Callable[[], object]) -> None:
     """Let something be done that nobody waits for; it has begun when this returns."""
 
     def quietly() -> None:
@@ -113,10 +118,9 @@ def _go_on(host: SimulatedHost, act: Callable[[], object]) -> None:
 
 def other_program(host: SimulatedHost, act: Callable[[], object]) -> None:
     """Let another program on the host do something, in a session of its own."""
-    of = str(next(_PIDS))
 
     def run() -> None:
-        with process(host, of, ["python"]):
+        with process(host, new_session(), ["python"]):
             act()
 
-    _go_on(host, run)
+    go_on(host, run)

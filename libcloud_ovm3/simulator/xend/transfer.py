@@ -154,7 +154,7 @@ def _arrived(host: SimulatedHost, transfer: Transfer, domain: Domain, at: float)
     """Success means that the source is gone. The source does not learn how the target continues."""
     arriving = target_domain(host, transfer)
     if transfer.to is None:
-        if error := _write(host, transfer, domain):
+        if error := write_state(host, transfer.path, domain, transfer.name):
             _resume(host, transfer, domain, error)
             return
         if transfer.checkpoint:
@@ -176,11 +176,11 @@ def _arrived(host: SimulatedHost, transfer: Transfer, domain: Domain, at: float)
     transfer.stage = "done"
 
 
-def _write(host: SimulatedHost, transfer: Transfer, domain: Domain) -> str:
+def write_state(host: SimulatedHost, path: str, domain: Domain, name: str) -> str:
     """Write the state file; xend's text if it cannot be written."""
-    state = asdict(domain) | {"name": transfer.name, "phase": "building"}
+    state = asdict(domain) | {"name": name, "phase": "building"}
     try:
-        real_path(host, transfer.path).write_text(json.dumps({"xend": state}))
+        real_path(host, path).write_text(json.dumps({"xend": state}))
     except (OSError, AgentFault) as error:
-        return f"can't write guest state file {transfer.path}: {error}"
+        return f"can't write guest state file {path}: {error}"
     return ""
