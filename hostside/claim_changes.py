@@ -313,7 +313,7 @@ def _start_refusal(dom0, request, identity):
     answers['log'], domids = observations.log(dom0, uuid, name,
                                               claim_settling.log_mark(dom0, request))
     answers['backends'] = observations.backends(dom0, domids, uuid,
-                                                claim_settling.current(dom0, request))
+                                                claim_settling.current(dom0, request), 0)
     return claims.start_refusal(answers)
 
 

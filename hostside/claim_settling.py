@@ -7,6 +7,7 @@ done under the lock of the VM, with the claim read under it.
 from libcloud_ovm3_host import (change_vm, claim_store, claims, errors, observations, vm_files)
 from libcloud_ovm3_host.compat import error, plain
 
+_END = '\n'.encode('ascii')
 _WHY = {
     'works': 'something of it, or a connection to xend, still goes on',
     'comebacks': 'xendomains or xend would start it by itself: a saved guest, /etc/xen/auto, or a '
@@ -23,9 +24,11 @@ def settle(dom0, request, version, claim, here, identity):
     known).
     """
     finding, why = _find(dom0, request, claim, here, identity)
+    is_own = claim['at'].split(' ')[0] == here[0] and claim['kind'] in (claims.DOUBT, claims.MOVING)
+    if is_own and finding != claims.STAYS:
+        _put_back(dom0, request, claim)
     content = current(dom0, request)
     digest = None
-    is_own = claim['at'].split(' ')[0] == here[0] and claim['kind'] in (claims.DOUBT, claims.MOVING)
     if is_own or not claim['digest']:
         digest = vm_files.digest(content)
     made, refusal = claims.settled(claim, here, finding, content is not None, digest)
@@ -37,6 +40,19 @@ def settle(dom0, request, version, claim, here, identity):
     if here[0] not in dict(made['hosts']):
         claim_store.remove_mark(dom0, request)
     return version + 1, made, ''
+
+
+def _put_back(dom0, target, claim):
+    """Put back the vm.cfg of before an operation that was killed while the agent wrote it.
+
+    The agent writes it in place, as far as is known; its text is lines. What has lost its last end
+    of a line is not whole. (One that was cut between two lines cannot be told from a whole one.)
+    """
+    before = claim.get(claims.CONTENT)
+    if claim['function'] == claims.CONFIGURE and not claim['outcome'] and before:
+        found = current(dom0, target)
+        if found is not None and before.endswith(_END) and not found.endswith(_END):
+            vm_files.replace(dom0, target, claim['operation'], before)
 
 
 def _find(dom0, request, claim, here, identity):
@@ -68,7 +84,7 @@ def _answer(dom0, look, request, claim, here, identity, domids):
         domids.extend(found)
         return state
     definition = current(dom0, request) or claim.get(claims.CONTENT) or ''.encode('ascii')
-    return observations.backends(dom0, domids, uuid, definition)
+    return observations.backends(dom0, domids, uuid, definition, observations.BACKEND_SECONDS)
 
 
 def session_of(claim, here):

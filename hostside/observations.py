@@ -14,9 +14,10 @@ from libcloud_ovm3_host.compat import describe, error, md5, plain, to_bytes, to_
 
 NONE, SOME = 'none', 'some'
 WORKS_SECONDS = 10  # until what was in the works has ended
+BACKEND_SECONDS = 20  # until the disks of a domain that has ended are closed
 SECONDS = 50  # for one look: what it asks may hang
 
-_POLL_SECONDS = 0.2
+_POLL_SECONDS = 0.5
 _LOG = '/var/log/xen/xend.log'
 _OLDER = 9  # files xend.log.1 ... that are read; upstream's xend keeps five (XendLogging)
 _LARGEST = 16 << 20  # bytes of one of them; upstream: 1 MiB
@@ -201,18 +202,28 @@ def _has_mark(inode, data, mark):
         data[max(0, offset - _TAIL):offset]).hexdigest()
 
 
-def backends(dom0, domids, uuid, definition):
+def backends(dom0, domids, uuid, definition, seconds):
     """Whether something of the VM still has a disk open here: NONE or SOME.
 
     A backend of these domids, or of the VM by xenstore; one whose VM is not known, and a loop
-    device that serves none, if the vm.cfg (``definition``, bytes) names its file.
+    device that serves none, if the vm.cfg (``definition``, bytes) names its file. They outlive
+    their domain by some seconds (xend.md 10.5), and are waited for as long.
     """
+    until = dom0.seconds() + seconds
+    while _has_backend(dom0, domids, uuid, definition):
+        if dom0.seconds() >= until:
+            return SOME
+        dom0.sleep(_POLL_SECONDS)
+    return NONE
+
+
+def _has_backend(dom0, domids, uuid, definition):
     for entry in file_holders.file_holders(dom0):
         path = to_bytes(entry.get('path', ''))
         if '%s' % entry.get('domid', '') in domids or entry.get('uuid') == uuid:
-            return SOME
+            return True
         if not entry.get('uuid') and path and path in definition:
-            return SOME
+            return True
         if 'error' in entry and not path:
             raise errors.Failed('%s: %s' % (entry['kind'], plain(entry['error'])))
-    return NONE
+    return False

@@ -2,10 +2,11 @@
 
 import os
 import re
+import stat
 import sys
 
 from libcloud_ovm3_host import (arguments, dirfd, errors, read_agent, repository as repositories,
-                                safe_paths)
+                                safe_paths, state_dir)
 from libcloud_ovm3_host.compat import bytes_type, md5, plain, text_type, to_bytes, to_text
 
 _PLAIN = re.compile(u'[A-Za-z0-9][A-Za-z0-9._-]{0,79}\\Z')
@@ -99,6 +100,27 @@ def call(dom0, request):
     except Exception:  # of any class: the client gets it as the agent would send it
         return {'state': 'failed', 'fault': read_agent.fault_text(*sys.exc_info()[:2])}
     return {'state': 'done', 'fault': ''}
+
+
+def replace(dom0, target, label, data):
+    """Put another vm.cfg in the place of one that is there, in one step, with its mode. Raises
+    NotFound, NotAllowed, NotMounted, Failed."""
+    temporary = state_dir.open_folder(dom0, target['mount'], [state_dir.TEMPORARY], True)
+    try:
+        directory, name = safe_paths.open_parent(dom0, target['path'])
+        try:
+            handle = safe_paths.open_in(directory, name, os.O_RDONLY)
+            try:
+                mode = os.fstat(handle).st_mode
+            finally:
+                os.close(handle)
+            state_dir.replace(temporary, label, data, directory, name)
+            os.chmod(safe_paths.entry_path(directory, name), stat.S_IMODE(mode))
+            dirfd.sync(directory)
+        finally:
+            os.close(directory)
+    finally:
+        os.close(temporary)
 
 
 def sync(dom0, target):

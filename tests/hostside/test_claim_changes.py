@@ -245,15 +245,20 @@ def test_xend_goes_on_after_the_process_was_killed(host, monkeypatch):
     assert host.settle()['kind'] == 'on'
 
 
-def test_the_text_before_a_change_that_was_killed_is_kept(host, monkeypatch):
+@pytest.mark.parametrize('written, kept', [
+    ("name = 'w", TEXT), ('', TEXT), (TEXT + 'vcp', TEXT), (TEXT + 'vcpus = 2\n', None)])
+def test_half_a_vm_cfg_is_put_back(host, monkeypatch, written, kept):
+    """The agent was killed while it wrote. Which VM it is, is known all the same."""
     free(host)
     goes_on(host, monkeypatch, 3, 'hangs', 'configure_vm', {'vcpus': 2})
     kill(host)
-    host.put("name = 'w")
-    target = vm_files.target(ID, DIRECTORY)
-    claim = claim_store.read(host, target['mount'], target['document'])[1][0][1]
-    assert claim['content'] == to_bytes(TEXT)
-    assert host.settle()['kind'] == 'free', 'which VM it is, is known all the same'
+    os.chmod(host.vm_cfg(), int('644', 8))
+    host.put(written)
+    found = host.settle()
+    assert (found['kind'], found['digest']) == ('free', host.digest())
+    assert open(host.vm_cfg()).read() == (kept or written)
+    assert os.stat(host.vm_cfg()).st_mode & int('777', 8) == int('644', 8)
+    assert host.change(4, 'start_vm')['kind'] == 'on'
 
 
 @pytest.mark.parametrize('step', range(1, 10))

@@ -255,15 +255,18 @@ def test_backends(host, domid, path, owner, expected):
     host.outputs = {'xenstore-ls -f /local/domain/0/backend': listed(domid, path),
                     'xenstore-read /local/domain/%d/vm' % domid: '/vm/%s\n' % owner}
     content = ('disk = ["file:%s,xvda,w"]' % DISK).encode('ascii')
-    assert observations.backends(host, ['5'], VM, content) == expected
+    assert observations.backends(host, ['5'], VM, content, 9) == expected
+    assert host.time == {SOME: 9, NONE: 0}[expected]
+    host.time, host.at = 0, {3: host.outputs.clear}
+    assert observations.backends(host, ['5'], VM, content, 9) == NONE, 'it is gone by then'
 
 
 def test_loop_devices_that_serve_nobody(host):
     content = DISK.encode('ascii')
     host.outputs = {'losetup -a': '/dev/loop0: [0801]:1 (/other)\n'}
-    assert observations.backends(host, [], VM, content) == NONE
+    assert observations.backends(host, [], VM, content, 0) == NONE
     host.outputs = {'losetup -a': '/dev/loop0: [0801]:1 (%s)\n' % DISK}
-    assert observations.backends(host, [], VM, content) == SOME
+    assert observations.backends(host, [], VM, content, 0) == SOME
     host.outputs = {'losetup -a': 'what\n'}
     with pytest.raises(errors.Failed):
-        observations.backends(host, [], VM, content)
+        observations.backends(host, [], VM, content, 0)
