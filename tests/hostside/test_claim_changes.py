@@ -252,6 +252,7 @@ def test_half_a_vm_cfg_is_put_back(host, monkeypatch, written, kept):
     free(host)
     goes_on(host, monkeypatch, 3, 'hangs', 'configure_vm', {'vcpus': 2})
     kill(host)
+    host.write('/how', '')
     os.chmod(host.vm_cfg(), int('644', 8))
     host.put(written)
     found = host.settle()

@@ -105,7 +105,7 @@ def test_the_agent_is_killed_and_xend_goes_on(sim: Simulator) -> None:
 
 @pytest.mark.parametrize("ends", ["by itself", "with xend", "with the host"])
 def test_the_gap_of_a_guest_s_reboot(sim: Simulator, ends: str) -> None:
-    """A stop in it answers, and frees nothing: the VM may come back. What ends that is in the log."""
+    """A stop in it answers, and frees nothing: the VM may come back. The log has what ends that."""
     client = Client(sim)
     client.change(0, "start_vm")
     sim.wait(100)  # xend restarts none that is too young
