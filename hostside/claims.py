@@ -37,12 +37,15 @@ PRESENT, PAUSED, TWO, COPY, NOWHERE = 'present', 'paused', 'two', 'copy', 'nowhe
 
 # All text. source, target: hosts. at: "host boot" where the operation runs, in the process session.
 # digest: of vm.cfg when this was written. paused: the operation that paused it. error: two domains
-# were seen. taken: the hosts that a person took out, and what was said of them.
+# were seen. source_was: how the source of a migration was found when that was over. taken: the hosts
+# that a person took out, and what was said of them.
 FIELDS = ('source', 'target', 'operation', 'client', 'function', 'at', 'session', 'digest', 'paused',
-          'error', 'taken', 'outcome', 'fault')
+          'error', 'source_was', 'taken', 'outcome', 'fault')
 CONTENT = 'content'  # the one value that is bytes: vm.cfg before the operation
-_OF_OPERATION = ('operation', 'client', 'session', 'outcome', 'fault', 'taken')
+_OF_OPERATION = ('operation', 'client', 'session', 'source_was', 'taken', 'outcome', 'fault')
 
+# source_was: the VM lives there; it is gone from there; so is the boot in which it was sent.
+LIVE, ENDED, OVER = 'live', 'ended', 'over'
 # Rule 8: seconds until a copy counts as left over, if its source cannot say: xend waits for each of
 # the devices, one after the other (xend.md 2).
 DEVICE_SECONDS = 100
@@ -59,7 +62,7 @@ def _claim(kind, hosts, before=None, **fields):
     if kind != MOVING:
         made.update({'source': '', 'target': ''})
     if kind in (FREE, ON, GONE):  # nothing is in doubt any more
-        made['error'] = ''
+        made.update({'error': '', 'source_was': ''})
         made.pop(CONTENT, None)
     if kind in (FREE, GONE):
         made['paused'] = ''
@@ -201,12 +204,15 @@ def digest_refusal(claim, wanted, read, direct):
 def start_refusal(answers):
     """'' if nothing on this host speaks against a start (rule 5), or what does.
 
-    :param answers: of each of START_LOOKS, in that order, as :func:`after_look` takes them
+    :param answers: of each of START_LOOKS, in that order, as :func:`after_look` takes them; the log
+        need not reach back, as the claim was free
     """
     if answers['look']:
         return 'xend has a domain of it already, or one that it is building'
     if answers['log'] == 'open':
         return 'xend is about to make a domain of it, or has one'
+    if answers['log'] != 'closed':
+        return 'the log of xend does not tell whether one is about to be made'
     if answers['backends'] != 'none':
         return 'backends of its disks are still there'
     return ''
@@ -219,7 +225,9 @@ def after_look(look, answer):
 
     :param answer: of ``works``, ``comebacks`` and ``backends`` 'none' or 'some'; of ``look`` the
         list of xend's entries with the VM's uuid, each a dict, whose ``incoming`` is true while
-        its memory is not complete, and ``paused``; of ``log`` 'closed', 'open' or 'cannot tell'
+        its memory is not complete, and ``paused``; of ``log`` 'closed', 'open' or 'cannot tell':
+        the latter also if xend was started since these looks began, as its start closes in the log
+        a domain that the list did not show yet
     :return: ``present`` or ``paused``, ``two`` (domains), ``copy`` (an incoming one, perhaps left
         over: :func:`copy_refusal`), and after the last look ``nowhere``: gone for good
     """
@@ -290,6 +298,7 @@ def _present(claim, here, finding, fields):
     others = [host for host, _ in claim['hosts'] if host != here[0]]
     if claim['kind'] == MOVING and here[0] == claim['source']:
         # its memory was not sent, or not all of it: the target has to clear itself
+        fields['source_was'] = LIVE
         return _claim(DOUBT, _with(claim, here), claim, **fields), ''
     if not others:
         if finding != PAUSED:
@@ -311,6 +320,10 @@ def _nowhere(claim, here, defined, fields):
     left = [pair for pair in claim['hosts'] if pair[0] != here[0]]
     if len(left) == len(claim['hosts']):
         return None, ''
+    if claim['kind'] == MOVING and here[0] == claim['source']:
+        fields['source_was'] = ENDED
+        if here not in claim['hosts']:
+            fields['source_was'] = OVER
     return _without(claim, left, here[0], defined, fields), ''
 
 
@@ -325,19 +338,21 @@ def _without(claim, left, host, defined, fields):
     return _claim(kind, left, claim, **fields)
 
 
-def copy_refusal(claim, here, receives, source_is_live, seconds, devices):
+def copy_refusal(claim, seconds, devices):
     """'' if an incoming copy on this host is left over and may be destroyed (rule 8), or why not.
 
-    :param receives: whether anything on this host still receives it, or xend waits for its devices
-    :param source_is_live: True if the source's module has seen it there since; None if not known
-    :param seconds: since it was first seen so; ``devices``: how many it has
+    That something still receives it proves nothing: it may wait for a dead host for ever.
+
+    :param seconds: since it was first seen after the migration was over; ``devices``: how many it
+        has. They count only if all of its memory may have been sent: to destroy it then is to lose
+        the VM
     """
     if claim['kind'] == MOVING:
         return 'it is moving: its source %s has to answer first' % claim['source']
-    if receives:
-        return 'it is still being received on host %s' % here[0]
-    if not source_is_live and seconds < DEVICE_SECONDS * devices + COPY_SECONDS:
-        return 'it may still be completed on host %s' % here[0]
+    if claim['source_was'] in (LIVE, OVER):  # nothing sends any more, and it was not complete
+        return ''
+    if seconds < DEVICE_SECONDS * devices + COPY_SECONDS:
+        return 'it may still be completed'
     return ''
 
 
@@ -352,4 +367,14 @@ def taken_out(claim, host, who, saw, defined=True):
     text = '%s: %s, %s' % (host, who, saw)
     if claim['taken']:
         text = claim['taken'] + '; ' + text
-    return _without(claim, left, host, defined, {'taken': text}), ''
+    fields = {'taken': text}
+    if claim['kind'] == MOVING and host == claim['source']:
+        fields['source_was'] = OVER
+    return _without(claim, left, host, defined, fields), ''
+
+
+def uninstall_refusal(claim, host):
+    """'' if the module may be taken from a host, or why not (rule 13): its word would be missing."""
+    if claim is not None and host in dict(claim['hosts']):
+        return 'the VM is %s' % described(claim)
+    return ''

@@ -131,7 +131,7 @@ def test_what_each_look_means():
 
 
 @pytest.mark.parametrize('changed, refused', [
-    ({}, False), ({'log': 'cannot tell'}, False), ({'log': 'open'}, True),
+    ({}, False), ({'log': 'cannot tell'}, True), ({'log': 'open'}, True),
     ({'look': [{'domid': 1}]}, True), ({'backends': 'some'}, True)])
 def test_what_speaks_against_a_start(changed, refused):
     answers = dict({'look': [], 'log': 'closed', 'backends': 'none'}, **changed)
@@ -162,12 +162,13 @@ def test_who_has_won(is_own, found, expected):
 
 
 def test_a_copy_that_is_left_over():
-    over = claims.settled(moving(), A, 'present')[0]
-    assert claims.copy_refusal(moving(), B, False, None, 10 ** 6, 1)
-    assert claims.copy_refusal(over, B, True, True, 10 ** 6, 1)
-    assert claims.copy_refusal(over, B, False, True, 0, 1) == ''
-    assert claims.copy_refusal(over, B, False, None, 159, 1)
-    assert claims.copy_refusal(over, B, False, None, 160, 1) == ''
+    assert claims.copy_refusal(moving(), 10 ** 6, 1)
+    assert claims.copy_refusal(claims.settled(moving(), A, 'present')[0], 0, 1) == ''
+    ended = claims.settled(moving(), A, 'nowhere')[0]
+    assert claims.copy_refusal(ended, 159, 1)
+    assert claims.copy_refusal(ended, 160, 1) == ''
+    assert claims.copy_refusal(claims.settled(moving(), ('a', '2'), 'nowhere')[0], 0, 1) == ''
+    assert claims.copy_refusal(claims.taken_out(moving(), 'a', 'ann', 'off')[0], 0, 1) == ''
 
 
 def test_a_person_takes_a_host_out():
@@ -176,6 +177,13 @@ def test_a_person_takes_a_host_out():
     assert short(claims.taken_out(claim, 'a', 'ann', 'off')) == ('free', [])
     assert short(claims.taken_out(moving(), 'a', 'ann', 'off')) == ('doubt', [B])
     assert claims.taken_out(claim, 'c', 'ann', 'off')[0] is None
+
+
+def test_a_host_that_is_named_keeps_its_module():
+    assert claims.uninstall_refusal(on(A), 'b') == ''
+    assert claims.uninstall_refusal(None, 'a') == ''
+    assert claims.uninstall_refusal(on(A), 'a') == 'the VM is on host a since its boot 1'
+    assert claims.uninstall_refusal(moving(), 'b') == 'the VM is moving from a to b'
 
 
 _WORDS = st.text('abz09._:-', min_size=1, max_size=8)
