@@ -108,8 +108,8 @@ def _arrivals(model: Model, state: State, x: int) -> Iterator[Step]:
 
     Without ``clients``: one whose version is the newest may be sent at any time, so that none has
     to be remembered on its way; one whose version is older, or that came before, never wins,
-    whatever else the state is: nothing comes of it. With ``clients`` each has a request on its way, which is
-    lost, late, and delivered any number of times, also when the client is long gone.
+    whatever else the state is: nothing comes of it. With ``clients`` each has a request on its way,
+    which is lost, late, and delivered any number of times, also when the client is long gone.
     """
     if not model.clients:
         for function in model.functions:
