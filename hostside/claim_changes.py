@@ -309,9 +309,10 @@ def _digest_refusal(dom0, request, claim):
 
 def _start_refusal(dom0, request, identity):
     uuid, name = identity
+    began = observations.mark_log(dom0)
     answers = {'look': observations.look(dom0, uuid)}
-    answers['log'], domids = observations.log(dom0, uuid, name,
-                                              claim_settling.log_mark(dom0, request))
+    answers['log'], domids = observations.log_since(
+        dom0, uuid, name, claim_settling.log_mark(dom0, request), began)
     answers['backends'] = observations.backends(dom0, domids, uuid,
                                                 claim_settling.current(dom0, request), 0)
     return claims.start_refusal(answers)

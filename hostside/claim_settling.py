@@ -57,10 +57,10 @@ def _put_back(dom0, target, claim):
 
 def _find(dom0, request, claim, here, identity):
     """``(finding, why)``: what :func:`.claims.after_look` makes of the looks, in their order."""
-    domids = []
+    known = {}
     for look in claims.LOOKS:
         try:
-            answer = _answer(dom0, look, request, claim, here, identity, domids)
+            answer = _answer(dom0, look, request, claim, here, identity, known)
         except errors.HostModuleError:
             return claims.STAYS, '%s: %s' % (look, error())
         following = claims.after_look(look, answer)
@@ -69,7 +69,8 @@ def _find(dom0, request, claim, here, identity):
     raise errors.Failed('the looks have no end')
 
 
-def _answer(dom0, look, request, claim, here, identity, domids):
+def _answer(dom0, look, request, claim, here, identity, known):
+    """``known``: what one look leaves for a later one."""
     uuid, name = identity
     if look == 'works':
         if change_vm.unfinished(dom0, request):  # of before there were claims
@@ -78,13 +79,15 @@ def _answer(dom0, look, request, claim, here, identity, domids):
     if look == 'comebacks':
         return observations.comebacks(dom0, uuid, name)
     if look == 'look':
+        known['began'] = observations.mark_log(dom0)
         return observations.look(dom0, uuid)
     if look == 'log':
-        state, found = observations.log(dom0, uuid, name, log_mark(dom0, request))
-        domids.extend(found)
+        state, known['domids'] = observations.log_since(
+            dom0, uuid, name, log_mark(dom0, request), known['began'])
         return state
     definition = current(dom0, request) or claim.get(claims.CONTENT) or ''.encode('ascii')
-    return observations.backends(dom0, domids, uuid, definition, observations.BACKEND_SECONDS)
+    return observations.backends(dom0, known['domids'], uuid, definition,
+                                 observations.BACKEND_SECONDS)
 
 
 def session_of(claim, here):

@@ -163,6 +163,24 @@ def log(dom0, uuid, name, mark):
     return xend_log.state(text, uuid, name, reaches_back)
 
 
+def log_since(dom0, uuid, name, mark, began):
+    """The same. It cannot tell either if xend was started since ``began``, a mark made before the
+    list of domains was read: that may not have shown a domain yet which the start closes in the
+    log."""
+    state, domids = log(dom0, uuid, name, mark)
+    if _has_started(_log_files(dom0), began):
+        state = xend_log.CANNOT_TELL
+    return state, domids
+
+
+def _has_started(pieces, began):
+    for position, (inode, data) in enumerate(pieces):
+        if _has_mark(inode, data, began):
+            after = [data[int(began['offset']):]] + [each for _, each in pieces[position + 1:]]
+            return xend_log.has_start(''.encode('ascii').join(after))
+    return True  # its place is gone
+
+
 def _log_files(dom0):
     """``[(inode, content)]``, the oldest first. They are renamed when one is full: then again."""
     for _ in range(3):

@@ -75,6 +75,12 @@ def state(text, uuid, name, reaches_back):
     return _result(log, reaches_back), log['domids']
 
 
+def has_start(text):
+    """Whether xend was started in it."""
+    lines = [_LINE.match(line) for line in to_text(text).split(u'\n')]
+    return bool([1 for match in lines if match and match.group(2) == _STARTED])
+
+
 def _empty(before, is_started):
     return {'domains': {}, 'before': before, 'births': [], 'has_details': False,
             'is_started': is_started, 'restarts': {}, 'counted': [], 'made': 0, 'failed': [],

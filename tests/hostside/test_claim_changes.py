@@ -216,6 +216,23 @@ def test_two_domains_stop_everything(host):
 
 # --- what a dead process leaves -------------------------------------------------------------------
 
+def test_xend_is_started_while_the_host_looks(host, monkeypatch):
+    """The list may not show a domain yet that the start closes in the log."""
+    free(host)
+    host.change(3, 'start_vm')
+    look = observations.look
+
+    def look_and_start(dom0, uuid):
+        try:
+            return look(dom0, uuid)
+        finally:
+            host.xend_does('start')
+    monkeypatch.setattr(observations, 'look', look_and_start)
+    assert host.change(4, 'stop_vm', True)['kind'] == 'doubt'
+    monkeypatch.setattr(observations, 'look', look)
+    assert host.settle()['kind'] == 'free'
+
+
 @pytest.mark.parametrize('how, kind', [('hangs', 'free'), ('hangs late', 'on')])
 def test_a_start_that_was_killed(host, other, monkeypatch, how, kind):
     free(host, other)

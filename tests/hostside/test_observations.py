@@ -219,6 +219,23 @@ def test_a_mark_in_the_log_is_found_again(host):
     assert observations.log(host, VM, 'web', mark)[0] == 'cannot tell'
 
 
+def test_a_start_of_xend_between_the_list_and_the_log(host):
+    """It closes in the log what the list did not show yet."""
+    xend = Xend()
+    host.write(LOG, xend.text())
+    began = observations.mark_log(host)
+    assert observations.log_since(host, VM, 'web', {}, began) == ('closed', [])
+    xend.end(xend.create(VM))
+    host.write(LOG, xend.text())
+    assert observations.log_since(host, VM, 'web', {}, began) == ('closed', ['1'])
+    os.rename(host.path(LOG), host.path(LOG + '.1'))
+    host.write(LOG, Xend().text())
+    assert observations.log(host, VM, 'web', {})[0] == 'closed'
+    assert observations.log_since(host, VM, 'web', {}, began)[0] == 'cannot tell'
+    os.unlink(host.path(LOG + '.1'))
+    assert observations.log_since(host, VM, 'web', {}, began)[0] == 'cannot tell'
+
+
 def test_a_log_that_is_not_there_or_renamed_again_and_again(host):
     for look in (lambda: observations.log(host, VM, 'web', {}),
                  lambda: observations.mark_log(host)):
