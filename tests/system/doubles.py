@@ -9,7 +9,8 @@ processes are not, so a figure is one of many.
 reboots, and a client starts it, at moments from before the reboot until the guest is back.
 
 ``agents``: the agents' start_vm alone. ``driver``: start_node without the host module; ``module``:
-with it, however the driver goes about it then.
+with it, however the driver goes about it then. ``claims``: the claims of the host module
+alone, as docs/claims.md has them: each VM has one, settled on both hosts, before it is started.
 """
 
 from __future__ import annotations
@@ -29,14 +30,17 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from libcloud_ovm3 import OVM3NodeDriver
+from libcloud_ovm3.agent.connection import AgentConnection
+from libcloud_ovm3.agent.hostmodule import HostModule
+from libcloud_ovm3.agent.tls import HostTrust
 from libcloud_ovm3.clock import Clock
-from libcloud_ovm3.errors import Ovm3Error
+from libcloud_ovm3.errors import AgentFault, Ovm3Error
 from libcloud_ovm3.simulator import Simulator
-from libcloud_ovm3.simulator.errors import AgentFault
+from libcloud_ovm3.simulator.errors import AgentFault as SimulatedFault
 from libcloud_ovm3.simulator.xend import machines
 from tests.support import pins_of
 
-WHATS, WAYS = ("clients", "reboot"), ("agents", "driver", "module")
+WHATS, WAYS = ("clients", "reboot"), ("agents", "driver", "module", "claims")
 SPEED = 25.0  # simulated seconds in a real one
 GAP_SECONDS = 51.0  # for which a guest that reboots is not listed: measured (xend.md 1.6)
 AROUND_SECONDS = 3.0  # before the reboot, and after the gap
@@ -71,6 +75,10 @@ def count(what: str, way: str, tries: int, faults: bool = False, seed: int = 1) 
             vm_uuid = str(uuid.uuid4())
             runs_on = 0 if what == "reboot" else None
             directory = sim.add_vm(f"vm-{number}", vm_uuid, running_on=runs_on)
+            if way == "claims":
+                clients[0].send(("claim", directory, 0.0))
+                kind = clients[0].recv()
+                assert kind == ("on" if what == "reboot" else "free"), kind
             if faults:
                 kind, host, nth = numbers.choice(FAULTS), numbers.choice([0, 1]), number % 20 + 1
                 sim.misbehave(kind, "*", host=host, nth=nth, seconds=0.2)
@@ -80,7 +88,7 @@ def count(what: str, way: str, tries: int, faults: bool = False, seed: int = 1) 
                 whole = GAP_SECONDS + 2 * AROUND_SECONDS
                 moments = [whole * (number + 0.5) / tries / SPEED]
             for client, moment in zip(clients, moments, strict=True):
-                client.send((directory, moment))
+                client.send(("start", directory, moment))
             if what == "reboot":
                 _sleep_until(begin)
                 sim.guest(0, vm_uuid, "reboot")
@@ -99,7 +107,7 @@ def _simulator(way: str) -> Simulator:
         vms=0,
         speed=SPEED,
         memory_mb=1 << 16,
-        host_module=way == "module",
+        host_module=way in ("module", "claims"),
         reboot_gap=GAP_SECONDS,
         backend_seconds=0,
     )
@@ -112,13 +120,15 @@ def _clients(sim: Simulator, way: str, number: int) -> Iterator[list[Connection]
     They answer what they are told.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.system.doubles"])  # imported once
+    context.set_forkserver_preload(["libcloud_ovm3", "libcloud_ovm3.agent.hostmodule"])
     pairs = [context.Pipe() for _ in range(number)]
     processes = []
     for place, (_, far) in enumerate(pairs):
         host = sim.hosts[place]
-        how = (sim.user, sim.password, host.address, host.port, pins_of(sim), sim.repository_id)
-        processes.append(context.Process(target=_act, args=(far, way, how), daemon=True))
+        how = (sim.user, sim.password, host.address, host.port, pins_of(sim))
+        names = [one.uuid.lower() for one in sim.hosts]
+        arguments = (far, way, how, sim.repository_id, names)
+        processes.append(context.Process(target=_act, args=arguments, daemon=True))
     for process in processes:
         process.start()
     for near, _ in pairs:
@@ -132,9 +142,9 @@ def _clients(sim: Simulator, way: str, number: int) -> Iterator[list[Connection]
             process.join()
 
 
-def _act(orders: Any, way: str, how: tuple[Any, ...]) -> None:
+def _act(orders: Any, way: str, how: tuple[Any, ...], repository_id: str, hosts: list[str]) -> None:
     warnings.simplefilter("ignore")
-    user, password, address, port, pins, repository = how
+    user, password, address, port, pins = how
     begin = time.time()
     clock = Clock(
         lambda: begin + (time.time() - begin) * SPEED, lambda seconds: time.sleep(seconds / SPEED)
@@ -143,18 +153,46 @@ def _act(orders: Any, way: str, how: tuple[Any, ...]) -> None:
         user, password, host=address, port=port, ex_fingerprint=pins, ex_clock=clock
     )
     driver.list_nodes()
+    modules = [
+        HostModule(
+            AgentConnection(user, password, host=one, port=port, trust=HostTrust(pins=(pins[one],)))
+        )
+        for one in sorted(pins, key=lambda one: one != address)
+    ]
     orders.send("ready")
     while (order := orders.recv()) is not None:
-        directory, moment = order
+        what, directory, moment = order
         time.sleep(moment)
+        place = (repository_id, directory)
         try:
-            if way == "agents":
-                driver.connection.call("start_vm", repository, directory)
+            if what == "claim":
+                modules[0].claim_vm("me", uuid.uuid4().hex, *place, hosts)
+                told = [
+                    each.settle_claim("me", uuid.uuid4().hex, *place)
+                    for each in (*modules, modules[0])
+                ][-1]
+                orders.send(told.kind)
+            elif way == "claims":
+                orders.send(_start_claimed(modules[0], place, clock))
+            elif way == "agents":
+                driver.connection.call("start_vm", *place)
+                orders.send("started")
             else:
                 driver.start_node(directory)
-            orders.send("started")
+                orders.send("started")
         except Ovm3Error as error:
-            orders.send(type(error).__name__)
+            kind = error.kind.rpartition(".")[2] if isinstance(error, AgentFault) else ""
+            orders.send(kind or type(error).__name__)
+
+
+def _start_claimed(module: HostModule, place: tuple[str, str], clock: Clock) -> str:
+    operation, read = uuid.uuid4().hex, module.read_claim(*place)
+    change = (read.folder, read.version, "", "start_vm", [])
+    found = module.change_claimed_vm("me", operation, *place, *change)
+    while found.state == "running":
+        clock.sleep(1)
+        found = module.read_claim(*place, operation)
+    return f"{found.kind}, {found.outcome}"
 
 
 def _sleep_until(moment: float) -> None:
@@ -181,7 +219,7 @@ def _settled(sim: Simulator, vm_uuid: str) -> int:
 
 def _remove(sim: Simulator, vm_uuid: str, directory: str) -> None:
     for host, domain in _of(sim, vm_uuid):
-        with contextlib.suppress(AgentFault):
+        with contextlib.suppress(SimulatedFault):
             machines.destroy(host, domain.name, vm_uuid)
     shutil.rmtree(sim.repository_path / "VirtualMachines" / directory)
 
