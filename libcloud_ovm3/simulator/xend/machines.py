@@ -177,12 +177,8 @@ def _destroy(host: SimulatedHost, name: str, vm_uuid: str) -> None:
     with xend(host):
         domain = need(host, "destroy", name, vm_uuid)
         now = host.now()
-        young = now - domain.start_time < host.minimum_restart_seconds
-        if (
-            domain.phase in ("off", "crashed")
-            and life.action(domain) in life.RESTARTS
-            and not young
-        ):
+        restarts = domain.phase in ("off", "crashed") and life.action(domain) in life.RESTARTS
+        if restarts and not life.is_too_young(host, domain, now):
             life.to_gap(host, domain, now)
             host.save()
             return
