@@ -201,6 +201,23 @@ def digest_refusal(claim, wanted, read, direct):
     return ''
 
 
+def digest_after(claim, read, direct):
+    """The digest of vm.cfg that n + 2 records, when what this host has written is on its disk.
+
+    :param claim: the claim n + 1, with the outcome of its operation if that is known
+    :param read: the digest of an ordinary open and read; ``direct``: as of :func:`digest_refusal`
+
+    What this host reads is what it has written, if the agent's function was called, as then it was
+    the right one before. Else it may be an old page: what was recorded stays, and if that is not
+    what is there, a person has to say which of both is right.
+    """
+    if direct is not None:
+        return direct
+    if claim['outcome'] in ('done', 'failed') or not claim['digest']:
+        return read
+    return claim['digest']
+
+
 def start_refusal(answers):
     """'' if nothing on this host speaks against a start (rule 5), or what does.
 
