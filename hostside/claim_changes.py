@@ -22,6 +22,7 @@ BEGIN_SECONDS = 40  # a change that has not begun by then never will: its client
 _REPORTED = ('source', 'target', 'operation', 'client', 'function', 'digest', 'paused', 'error',
              'taken', 'outcome', 'fault')
 _HIGHEST = 10 ** 15
+_TRIES = 5  # to write a version, where others write, too
 # What goes with a function after repository and directory.
 _PARAMETERS = {claims.START: [], claims.DELETE: [], claims.STOP: [bool],
                claims.CONFIGURE: [dict], claims.CREATE: [dict]}
@@ -202,9 +203,24 @@ def _change_locked(dom0, request):
         return _read_claim(dom0, request, request['operation'])
     if mark:
         claim_store.put_mark(dom0, request, mark)
-    begun.update(_run(dom0, request, claim, identity))
-    version, found, why = claim_settling.settle(dom0, request, version, begun, here, identity)
-    return _reported(dom0, folder, version, found, why)
+    return _end(dom0, request, here, identity, _run(dom0, request, claim, identity))
+
+
+def _end(dom0, request, here, identity, outcome):
+    """Settle the claim after the operation. Another host may have written a version meanwhile, which
+    keeps what n + 1 says of it. Not a Conflict: that says that nothing was done."""
+    for _ in range(_TRIES):
+        version, claim = claim_store.read(dom0, request['mount'], request['document'])[1][0]
+        if claim['operation'] == request['operation']:
+            claim.update(outcome)
+        try:
+            version, found, why = claim_settling.settle(dom0, request, version, claim, here,
+                                                        identity)
+        except errors.Conflict:
+            continue
+        return _reported(dom0, request['folder'], version, found, why)
+    raise errors.Failed('%s: its outcome could not be recorded: others write its claim' %
+                        outcome['outcome'])
 
 
 def _current(request, folder, versions):
@@ -290,7 +306,7 @@ def _obstacle(dom0, request, claim, identity):
             refusal = _digest_refusal(dom0, request, claim)
         if not refusal and request['function'] == claims.START:
             refusal = _start_refusal(dom0, request, identity)
-        return refusal
+        return refusal or _version_refusal(dom0, request)
     except errors.HostModuleError:
         return str(error())
 
@@ -304,6 +320,14 @@ def _digest_refusal(dom0, request, claim):
                                     vm_files.direct_digest(dom0, request))
     if refusal:
         return '%s: %s' % (safe_paths.printable(request['path']), refusal)
+    return ''
+
+
+def _version_refusal(dom0, request):
+    """Another host may have seen the VM meanwhile."""
+    version = claim_store.read(dom0, request['mount'], request['document'])[1][0][0]
+    if version != request['version'] + 1:
+        return 'another host has written version %d of its claim' % version
     return ''
 
 

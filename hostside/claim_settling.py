@@ -60,6 +60,8 @@ def _find(dom0, request, claim, here, identity):
     known = {}
     for look in claims.LOOKS:
         try:
+            if not known:
+                known['began'] = observations.mark_log(dom0)
             answer = _answer(dom0, look, request, claim, here, identity, known)
         except errors.HostModuleError:
             return claims.STAYS, '%s: %s' % (look, error())
@@ -79,7 +81,6 @@ def _answer(dom0, look, request, claim, here, identity, known):
     if look == 'comebacks':
         return observations.comebacks(dom0, uuid, name)
     if look == 'look':
-        known['began'] = observations.mark_log(dom0)
         return observations.look(dom0, uuid)
     if look == 'log':
         state, known['domids'] = observations.log_since(

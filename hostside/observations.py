@@ -30,21 +30,29 @@ _ARGUMENT = re.compile('\0'.encode('ascii'))
 def works(dom0, session):
     """Whether something of a change may still go on here: NONE or SOME.
 
-    ``session``: ``{session, pid, started, boot}`` of it, text; ``{}`` if none is known. Its
-    processes but for this one, whatever they are (``xm``, ``xc_save``), and each connection to xend
-    that is open now, whosever it is, are waited for until all of them have ended, WORKS_SECONDS at
-    most.
+    ``session``: ``{session, pid, started, boot}`` of it, text; ``{}`` if none is known. First its
+    processes but for this one, whatever they are (``xm``, ``xc_save``), as each of them may connect
+    to xend; then each connection to xend that is open when they have ended, whosever it is. All are
+    waited for, WORKS_SECONDS at most.
     """
-    noted = _connections(dom0)
     until = dom0.seconds() + WORKS_SECONDS
+    if not _wait(dom0, until, lambda: not _session_lives(dom0, session)):
+        return SOME
+    noted = _connections(dom0)
     if xend_sockets.WAITING in noted:  # it may be anybody's, and will have another inode
         return SOME
-    while [inode for inode in noted if inode in _connections(dom0)] or (
-            _session_lives(dom0, session)):
-        if dom0.seconds() >= until:
-            return SOME
-        dom0.sleep(_POLL_SECONDS)
+    if not _wait(dom0, until, lambda: not [1 for inode in _connections(dom0) if inode in noted]):
+        return SOME
     return NONE
+
+
+def _wait(dom0, until, is_over):
+    """Whether it is over by then."""
+    while not is_over():
+        if dom0.seconds() >= until:
+            return False
+        dom0.sleep(_POLL_SECONDS)
+    return True
 
 
 def _connections(dom0):
@@ -227,12 +235,10 @@ def backends(dom0, domids, uuid, definition, seconds):
     device that serves none, if the vm.cfg (``definition``, bytes) names its file. They outlive
     their domain by some seconds (xend.md 10.5), and are waited for as long.
     """
-    until = dom0.seconds() + seconds
-    while _has_backend(dom0, domids, uuid, definition):
-        if dom0.seconds() >= until:
-            return SOME
-        dom0.sleep(_POLL_SECONDS)
-    return NONE
+    if _wait(dom0, dom0.seconds() + seconds,
+             lambda: not _has_backend(dom0, domids, uuid, definition)):
+        return NONE
+    return SOME
 
 
 def _has_backend(dom0, domids, uuid, definition):

@@ -193,6 +193,47 @@ def test_a_saved_guest_keeps_it_in_doubt(host):
     assert host.settle()['kind'] == 'free'
 
 
+def test_another_host_sees_it_while_this_one_looks(host, other, monkeypatch):
+    """Another tool has started it there: its module puts that host in."""
+    free(host, other)
+    look = observations.look
+
+    def look_and_settle(dom0, uuid):
+        monkeypatch.setattr(observations, 'look', look)
+        other.xend_does('create', VM)
+        other.settle()
+        return look(dom0, uuid)
+    monkeypatch.setattr(observations, 'look', look_and_settle)
+    made = host.change(3, 'start_vm')
+    assert (made['outcome'], host.calls()) == ('not done', [])
+    assert 'another host has written' in made['fault']
+    assert (made['kind'], hosts_of(made)) == ('doubt', [UUIDS['two']])
+    monkeypatch.setattr(observations, 'look', look)
+    assert other.settle()['kind'] == 'on'
+
+
+def test_another_host_writes_while_this_one_settles(host, other, monkeypatch):
+    """What was done is reported all the same, and not as a conflict."""
+    host.claim('one', 'two')
+    host.xend_does('create', VM)
+    host.change(3, 'stop_vm', True)
+    assert hosts_of(host.now()) == [UUIDS['two']]
+    other.xend_does('create', VM)
+    look = observations.look
+
+    def look_and_write(dom0, uuid):
+        monkeypatch.setattr(observations, 'look', look)
+        found = look(dom0, uuid)
+        host.xend_does('create', VM)
+        host.settle()
+        return found
+    assert other.settle()['kind'] == 'on'
+    monkeypatch.setattr(observations, 'look', look_and_write)
+    made = other.change(4, 'stop_vm', True)
+    assert (made['outcome'], made['operation']) == ('done', other.operation(4))
+    assert (made['kind'], hosts_of(made)) == ('doubt', [UUIDS['one']])
+
+
 @pytest.mark.parametrize('act, word', [
     (('create', VM), 'xend has a domain'), (('born', VM), 'about to make')])
 def test_another_tool_s_domain_is_seen_before_a_start(host, act, word):
@@ -231,6 +272,9 @@ def test_xend_is_started_while_the_host_looks(host, monkeypatch):
     assert host.change(4, 'stop_vm', True)['kind'] == 'doubt'
     monkeypatch.setattr(observations, 'look', look)
     assert host.settle()['kind'] == 'free'
+    monkeypatch.setattr(observations, 'look', look_and_start)
+    made = host.change(5, 'start_vm')
+    assert (made['outcome'], host.calls()) == ('not done', ['start', 'stop'])
 
 
 @pytest.mark.parametrize('how, kind', [('hangs', 'free'), ('hangs late', 'on')])

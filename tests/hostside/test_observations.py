@@ -116,6 +116,21 @@ def test_a_line_that_is_not_understood(host):
             observations.works(host, {})
 
 
+def test_a_process_that_connects_before_it_ends(host):
+    """xm has not asked xend yet when the host begins to look."""
+    session = {'session': '7', 'pid': '8', 'started': '1', 'boot': host.boot_id()}
+    living = [('9', '2')]
+    host.session_members = lambda number: living
+
+    def connects():
+        host.connect(5)
+        living.pop()
+    host.at = {2: connects}
+    assert observations.works(host, session) == SOME
+    host.time, host.at = 0, {2: host.connect}
+    assert observations.works(host, session) == NONE
+
+
 def test_processes_of_the_session(host):
     """Also when its own process is gone: what it has started goes on."""
     first = subprocess.Popen(['sh', '-c', 'sleep 600 & echo $!; read x'], preexec_fn=os.setsid,
