@@ -28,10 +28,8 @@ def settle(dom0, request, version, claim, here, identity):
     if is_own and finding != claims.STAYS:
         _put_back(dom0, request, claim)
     content = current(dom0, request)
-    digest = None
-    if is_own or not claim['digest']:
-        digest = vm_files.digest(content)
-    made, refusal = claims.settled(claim, here, finding, content is not None, digest)
+    made, refusal = claims.settled(claim, here, finding, content is not None,
+                                   _digest(dom0, request, claim, content))
     if made is None:
         return version, claim, why or refusal
     if not claim_store.write(dom0, request['client'], request['operation'], request['mount'],
@@ -40,6 +38,16 @@ def settle(dom0, request, version, claim, here, identity):
     if here[0] not in dict(made['hosts']):
         claim_store.remove_mark(dom0, request)
     return version + 1, made, ''
+
+
+def _digest(dom0, target, claim, content):
+    """The digest of vm.cfg to record; None: as recorded, as nothing has changed it since."""
+    if claim['kind'] not in (claims.DOUBT, claims.MOVING) and claim['digest']:
+        return None
+    if claim['function'] == claims.STOP:  # it has not compared vm.cfg: this host may read old pages
+        claim = dict(claim, outcome='')
+    return claims.digest_after(claim, vm_files.digest(content),
+                               vm_files.direct_digest(dom0, target))
 
 
 def _put_back(dom0, target, claim):
