@@ -44,9 +44,8 @@ def _digest(dom0, target, claim, content):
     """The digest of vm.cfg to record; None: as recorded, as nothing has changed it since."""
     if claim['kind'] not in (claims.DOUBT, claims.MOVING) and claim['digest']:
         return None
-    if claim['function'] == claims.STOP:  # it has not compared vm.cfg: this host may read old pages
-        claim = dict(claim, outcome='')
-    return claims.digest_after(claim, vm_files.digest(content),
+    before = vm_files.digest(claim.get(claims.CONTENT))
+    return claims.digest_after(claim, before, vm_files.digest(content),
                                vm_files.direct_digest(dom0, target))
 
 

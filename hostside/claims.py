@@ -201,21 +201,24 @@ def digest_refusal(claim, wanted, read, direct):
     return ''
 
 
-def digest_after(claim, read, direct):
+def digest_after(claim, before, read, direct):
     """The digest of vm.cfg that n + 2 records, when what this host has written is on its disk.
 
     :param claim: the claim n + 1, with the outcome of its operation if that is known
-    :param read: the digest of an ordinary open and read; ``direct``: as of :func:`digest_refusal`
+    :param before: the digest of what its operation found; ``read``: of an ordinary open and read
+        now; ``direct``: as of :func:`digest_refusal`
 
-    What this host reads is what it has written, if the agent's function was called, as then it was
-    the right one before. Else it may be an old page: what was recorded stays, and if that is not
-    what is there, a person has to say which of both is right.
+    What this host reads may be an old page, unless the operation has written the file, or may have:
+    then it is another than before. Otherwise what was recorded stays; if that is not what is there,
+    a person has to say which of both is right.
     """
     if direct is not None:
         return direct
-    if claim['outcome'] in ('done', 'failed') or not claim['digest']:
+    may_write = claim['function'] in (CONFIGURE, CREATE, DELETE)
+    if may_write and (claim['outcome'] in ('done', 'failed')
+                      or (claim['outcome'] == '' and read != before)):
         return read
-    return claim['digest']
+    return claim['digest'] or read
 
 
 def start_refusal(answers):

@@ -146,13 +146,15 @@ def test_a_definition_is_what_was_read(wanted, read, direct, recorded, refused):
     assert bool(claims.digest_refusal(claim, wanted, read, direct)) == refused
 
 
-@pytest.mark.parametrize('outcome, recorded, direct, expected', [
-    ('done', '1', '3', '3'), ('', '1', '3', '3'), ('done', '1', None, '2'),
-    ('failed', '1', None, '2'), ('not done', '1', None, '1'), ('', '1', None, '1'),
-    ('', '', None, '2')])
-def test_which_digest_is_recorded(outcome, recorded, direct, expected):
-    claim = dict(doubt(A), outcome=outcome, digest=recorded)
-    assert claims.digest_after(claim, '2', direct) == expected
+@pytest.mark.parametrize('function, outcome, recorded, before, direct, expected', [
+    ('configure_vm', 'done', '1', '1', '3', '3'), ('configure_vm', '', '1', '1', '3', '3'),
+    ('configure_vm', 'done', '1', '1', None, '2'), ('configure_vm', 'failed', '1', '1', None, '2'),
+    ('configure_vm', 'not done', '1', '1', None, '1'), ('configure_vm', '', '1', '1', None, '2'),
+    ('configure_vm', '', '1', '2', None, '1'), ('stop_vm', 'done', '1', '1', None, '1'),
+    ('', '', '', '', None, '2')])
+def test_which_digest_is_recorded(function, outcome, recorded, before, direct, expected):
+    claim = dict(doubt(A), function=function, outcome=outcome, digest=recorded)
+    assert claims.digest_after(claim, before, '2', direct) == expected
 
 
 @pytest.mark.parametrize('is_own, found, expected', [

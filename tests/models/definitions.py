@@ -151,10 +151,10 @@ def _settle(model: Model, state: State, x: int, name: str, outcome: str) -> Step
         page, server = _synced(state, x)
         pages = put(pages, x, page)
     names = {digest(each): each for each in (recorded, server, read((server, pages), x))}
-    claim = {"digest": digest(recorded), "outcome": outcome}
+    claim = {"digest": digest(recorded), "outcome": outcome, "function": "configure_vm"}
     direct = digest(server) if model.has_direct else None
     found = digest(read((server, pages), x))
-    free = (-1, names[model.digest_after(claim, found, direct)], None)
+    free = (-1, names[model.digest_after(claim, digest(before), found, direct)], None)
     after = (server, pages, free, put(processes, x, None), clients, done | set(name))
     return f"host {x}: recorded", after, True
 
@@ -184,7 +184,7 @@ def without_record(claim: Any, wanted: str, found: str, direct: str | None) -> s
     return str(RULES.digest_refusal(claim, wanted, found, found if direct is None else direct))
 
 
-def as_found(claim: Any, found: str, direct: str | None) -> str:
+def as_found(claim: Any, before: str, found: str, direct: str | None) -> str:
     return found if direct is None else direct
 
 
