@@ -38,7 +38,7 @@ class Bounds:
 BOUNDS = {
     "starts and stops": Bounds(_SHORT, TROUBLE),
     "migrations": Bounds(_ALL, TROUBLE),
-    "another tool": Bounds(_SHORT, TROUBLE, foreign=1),
+    "another tool": Bounds(("start_vm", "stop_vm"), TROUBLE, foreign=1),
     # the requests of two clients, each of them late, lost and repeated
     "requests": Bounds(("start_vm", "stop_vm"), _SOME, clients=2),
     # of "another tool" what the simpler rules for a start need
