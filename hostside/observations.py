@@ -58,7 +58,8 @@ def _wait(dom0, until, is_over):
 def _connections(dom0):
     found = xend_sockets.connections(dom0.read('/proc/net/unix', _LARGEST))
     if found is None:
-        raise errors.Failed('/proc/net/unix: a line of another form than expected')
+        raise errors.Failed('/proc/net/unix: xend does not listen at %s, or a line has another form '
+                            'than expected' % plain(xend_sockets.PATHS[0]))
     return found
 
 

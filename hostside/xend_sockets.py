@@ -19,12 +19,18 @@ _LISTENS = 0x10000  # SO_ACCEPTCON of linux/net.h
 
 
 def connections(text):
-    """The inodes of the connections to xend's sockets; None if a line is not understood."""
-    found = []
+    """The inodes of the connections to xend's sockets; None if a line is not understood, or nobody
+    listens at the first of PATHS: xend does not run, or uses another path."""
+    found, listens = [], False
     for line in to_text(text).split(u'\n')[1:]:  # the first one has the names of the columns
         match = _LINE.match(line)
         if line and not match:
             return None
-        if match and match.group(4) in PATHS and not int(match.group(1), 16) & _LISTENS:
-            found.append(plain(match.group(3)))
+        if match and match.group(4) in PATHS:
+            if not int(match.group(1), 16) & _LISTENS:
+                found.append(plain(match.group(3)))
+            elif match.group(4) == PATHS[0]:
+                listens = True
+    if not listens:
+        return None
     return found

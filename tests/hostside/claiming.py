@@ -28,7 +28,7 @@ class Host(Dom0):
         for folder in ('/var/log/xen', '/proc/net', '/proc/sys/kernel/random', '/sys/block'):
             os.makedirs(self.own + folder)
         self.write(LOG, Xend().text())
-        self.write('/proc/net/unix', 'Num\n')
+        self.connect()
         self.write('/domains', '')
         self.boot(1)
 
@@ -97,7 +97,8 @@ class Host(Dom0):
         return [int(line.split()[1]) for line in self.text('/domains').splitlines()]
 
     def connect(self, *inodes):
-        self.write('/proc/net/unix', 'Num\n' + ''.join(
+        listens = '0: 00000002 00000000 00010000 0001 01    1 %s\n' % SOCKET
+        self.write('/proc/net/unix', 'Num\n' + listens + ''.join(
             ['0: 00000003 00000000 00000000 0001 03 %5d %s\n' % (i, SOCKET) for i in inodes]))
 
     def calls(self):
@@ -144,6 +145,9 @@ class Host(Dom0):
         handle.close()
 
     def digest(self):
+        """Of the vm.cfg; '' if there is none."""
+        if not os.path.exists(self.vm_cfg()):
+            return ''
         handle = open(self.vm_cfg(), 'rb')
         try:
             return md5(handle.read()).hexdigest()

@@ -106,6 +106,7 @@ def test_which_lines_are_connections_to_xend(lines):
         text += connection(inode, path).replace(' \n', '\n')
     assert xend_sockets.connections(text) == [str(i) for i, path in lines if path == SOCKET]
     assert xend_sockets.connections(text + 'x\n') is None
+    assert xend_sockets.connections(text.replace(LISTENS, '')) is None
 
 
 def test_a_line_that_is_not_understood(host):
