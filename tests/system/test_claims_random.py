@@ -22,15 +22,20 @@ from tests.system.claim_client import Client
 KILLS = ("agent dies", "agent and xm die")
 DELAYS = ("xend is busy", "xm is late", "xend accepts nothing")
 FAULTS = (*KILLS, *DELAYS, "xm dies", "qemu dies", "devices hang", "destroy fails")
+TOGETHER = [
+    *[(kill, delay) for kill in KILLS for delay in DELAYS],
+    *[(fault,) for fault in FAULTS],
+    ("agent and xm die", "devices hang"),
+]
 STEPS = (
     *("start",) * 6,
-    *("stop",) * 4,
+    *("stop",) * 3,
     *("configure", "again", "stale"),
-    *("settle",) * 3,
-    *("fault",) * 4,
-    *("heal",) * 4,
+    *("settle",) * 6,
+    *("fault",) * 3,
+    *("heal",) * 2,
     *("wait",) * 3,
-    *("guest",) * 4,
+    *("guest",) * 3,
     *("restart xend", "reboot", "crash"),
 )
 
@@ -45,11 +50,16 @@ class Run:
     def __init__(self, sim: Simulator, seed: int) -> None:
         self.sim, self.numbers = sim, random.Random(seed)
         self.client = Client(sim)
+        self.there = 0
         self.requests: list[tuple[Any, ...]] = []
         self.log: list[str] = []
 
     def step(self) -> None:
-        what, host = self.numbers.choice(STEPS), self.numbers.choice([0, 1])
+        what = self.numbers.choice(STEPS)
+        if self.numbers.random() < 0.1:
+            self.there = 1 - self.there
+        # mostly one host, so that things meet there
+        host = self.there if self.numbers.random() < 0.8 else 1 - self.there
         self.log.append(f"{what} {host}")
         try:
             self.log[-1] += f": {self.do(what, host)}"
@@ -80,9 +90,11 @@ class Run:
             case "settle":
                 return client.settle(host)
             case "fault":
-                fault = self.numbers.choice(FAULTS)
-                target.inject(fault)
-                return fault
+                self.heal(host)
+                faults = self.numbers.choice(TOGETHER)
+                for fault in faults:
+                    target.inject(fault)
+                return " + ".join(faults)
             case "heal":
                 self.heal(host)
             case "wait":
