@@ -85,7 +85,7 @@ def winner(version, operation, is_own, found):
         one was first, or the versions went on without this one; ``cannot tell``
 
     Only the file's inode and the whole chain up to the highest version decide. The next version
-    alone does not: it may have been written late, too.
+    alone does not: it may have been written late, too. :mod:`.documents` does the same with files.
     """
     if not is_own:
         if version in found and found[version][0] == operation:
@@ -93,10 +93,10 @@ def winner(version, operation, is_own, found):
         return LOST
     if version not in found:
         return UNCLEAR
-    before = operation
-    for number in range(version + 1, max(found) + 1):
-        if number not in found:
-            return LOST
+    following, before = range(version + 1, max(found) + 1), operation
+    if [number for number in following if number not in found]:
+        return LOST
+    for number in following:
         its_operation, based_on = found[number]
         if based_on is None:
             return UNCLEAR

@@ -3,11 +3,15 @@
 That these rules together keep a VM from running twice is for tests/models to show.
 """
 
+import os
+import shutil
+import tempfile
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from libcloud_ovm3_host import claim_records, claims, errors
+from libcloud_ovm3_host import claim_records, claims, documents, errors
 from libcloud_ovm3_host.compat import plain, to_bytes
 
 A, B, C = ('a', '1'), ('b', '1'), ('c', '1')
@@ -170,6 +174,39 @@ def test_which_digest_is_recorded(function, outcome, recorded, before, direct, e
 ])
 def test_who_has_won(is_own, found, expected):
     assert claims.winner(3, 'x', is_own, found) == expected
+
+
+_OPERATIONS = st.sampled_from(['a', 'b'])
+_FOUND = st.dictionaries(st.integers(2, 6), st.tuples(
+    _OPERATIONS, st.sampled_from(['a', 'b', 'f', None])))
+
+
+@given(_FOUND, st.booleans())
+def test_documents_decide_in_the_same_way(found, is_there):
+    """Of versions as files."""
+    found.pop(3, None)
+    if is_there:
+        found[3] = ('f', 'a')
+    place = tempfile.mkdtemp()
+    folder = os.open(place, os.O_RDONLY)
+    try:
+        for number in found:
+            operation, based_on = found[number]
+            handle = open(os.path.join(place, '%d' % number), 'wb')
+            handle.write(documents._stored(
+                number, 'client', operation * 32, (based_on or '') * 32 or 'unknown', to_bytes('')))
+            handle.close()
+        answer = 'won'
+        try:
+            documents._require_standing(folder, 3, 'f' * 32)
+        except errors.Conflict:
+            answer = 'lost'
+        except errors.Failed:
+            answer = 'cannot tell'
+        assert answer == claims.winner(3, 'f', True, found)
+    finally:
+        os.close(folder)
+        shutil.rmtree(place)
 
 
 def test_a_copy_that_is_left_over():
