@@ -197,7 +197,11 @@ def _change_locked(dom0, request):
     mark = {}
     if claim is None or here[0] not in dict(claim['hosts']):
         mark = dict(observations.mark_log(dom0), uuid=identity[0], name=identity[1])
-    begun = claims.begun(request['function'], claim, here, _recorded(dom0, request, content))
+    session = (dom0.session(),) + dom0.process()
+    going_on = [each for each in claim_store.sessions(dom0, request)
+                if observations.session_lives(dom0, each)]
+    claim_store.put_sessions(dom0, request, going_on + [session + (here[1],)])
+    begun = claims.begun(request['function'], claim, here, _recorded(request, content, session))
     version = request['version'] + 1
     if not _write(dom0, request, version, begun):
         return _read_claim(dom0, request, request['operation'])
@@ -265,10 +269,10 @@ def _identity(dom0, request, claim):
     return vm_files.dashed(struct['uuid']), plain(struct['name'])
 
 
-def _recorded(dom0, request, content):
+def _recorded(request, content, session):
     """What is recorded of the operation in version n + 1."""
     recorded = dict([(key, request[key]) for key in ('operation', 'client')])
-    recorded['session'] = ' '.join((dom0.session(),) + dom0.process())
+    recorded['session'] = ' '.join(session)
     if content:
         recorded[claims.CONTENT] = content
     return recorded

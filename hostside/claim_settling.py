@@ -36,7 +36,7 @@ def settle(dom0, request, version, claim, here, identity):
                              request['document'], request['folder'], version + 1, made):
         raise errors.Conflict('the claim has just been settled by this operation')
     if here[0] not in dict(made['hosts']):
-        claim_store.remove_mark(dom0, request)
+        claim_store.forget(dom0, request)
     return version + 1, made, ''
 
 
@@ -84,7 +84,7 @@ def _answer(dom0, look, request, claim, here, identity, known):
     if look == 'works':
         if change_vm.unfinished(dom0, request):  # of before there were claims
             return observations.SOME
-        return observations.works(dom0, session_of(claim, here))
+        return observations.works(dom0, claim_store.sessions(dom0, request))
     if look == 'comebacks':
         return observations.comebacks(dom0, uuid, name)
     if look == 'look':
@@ -96,16 +96,6 @@ def _answer(dom0, look, request, claim, here, identity, known):
     definition = current(dom0, request) or claim.get(claims.CONTENT) or ''.encode('ascii')
     return observations.backends(dom0, known['domids'], uuid, definition,
                                  observations.BACKEND_SECONDS)
-
-
-def session_of(claim, here):
-    """The session of a claim's operation, for :func:`.observations.works`; ``{}`` if none of it was
-    on this host."""
-    if claim['at'] and claim['at'].split(' ')[0] == here[0]:
-        session, pid, started = claim['session'].split(' ')
-        return {'session': session, 'pid': pid, 'started': started,
-                'boot': claim['at'].split(' ')[1]}
-    return {}
 
 
 def log_mark(dom0, target):

@@ -8,7 +8,8 @@
 * ``<document of the definition>/<version>``: the claim, by the rules of :mod:`.documents`.
 
 On the host's own disk, for each claimed VM that may be here: the place in xend's log from which on
-the log shows all of it (:func:`.observations.mark_log`), and its uuid and name.
+the log shows all of it (:func:`.observations.mark_log`), and its uuid and name; and the sessions of
+its operations.
 """
 
 import binascii
@@ -20,7 +21,7 @@ from libcloud_ovm3_host import (claim_records, dirfd, documents, errors, host_id
 from libcloud_ovm3_host.compat import describe, error, plain, to_bytes, to_text
 
 _FOLDER, _NAME, _HOSTS = 'claims', 'name', 'hosts'
-_LOCAL = 'claims'
+_LOCAL, _SESSIONS = 'claims', 'sessions-'
 _TOKEN = 'host'
 _TOKEN_BYTES = 16
 _LONGEST = 100
@@ -243,6 +244,23 @@ def put_mark(dom0, target, mark):
     local_state.put(dom0, [_LOCAL, target['repository']], target['document'], mark)
 
 
-def remove_mark(dom0, target):
+def sessions(dom0, target):
+    """``[(session, pid, started, boot)]`` of the operations of this VM that may still go on here.
+
+    More than one: a stop is allowed while the claim is in doubt, and says nothing of the start
+    before it, whose ``xm`` may not have asked xend yet. Raises Failed.
+    """
+    found = local_state.get(dom0, [_LOCAL, target['repository']], _SESSIONS + target['document'])
+    return [tuple(each.split(' ')) for each in found.get('sessions', '').split(',') if each]
+
+
+def put_sessions(dom0, target, found):
+    """Record them: before anything is done. Raises Failed."""
+    local_state.put(dom0, [_LOCAL, target['repository']], _SESSIONS + target['document'],
+                    {'sessions': ','.join([' '.join(each) for each in found])})
+
+
+def forget(dom0, target):
     """The VM can be here no longer. Raises Failed."""
-    local_state.remove(dom0, [_LOCAL, target['repository']], target['document'])
+    for prefix in ('', _SESSIONS):
+        local_state.remove(dom0, [_LOCAL, target['repository']], prefix + target['document'])

@@ -27,16 +27,16 @@ _DOMAIN_0 = '00000000-0000-0000-0000-000000000000'
 _ARGUMENT = re.compile('\0'.encode('ascii'))
 
 
-def works(dom0, session):
+def works(dom0, sessions):
     """Whether something of a change may still go on here: NONE or SOME.
 
-    ``session``: ``{session, pid, started, boot}`` of it, text; ``{}`` if none is known. First its
-    processes but for this one, whatever they are (``xm``, ``xc_save``), as each of them may connect
-    to xend; then each connection to xend that is open when they have ended, whosever it is. All are
-    waited for, WORKS_SECONDS at most.
+    ``sessions``: of all operations that may, each ``(session, pid, started, boot)``, text. First
+    their processes but for this one, whatever they are (``xm``, ``xc_save``), as each of them may
+    connect to xend; then each connection to xend that is open when they have ended, whosever it is.
+    All are waited for, WORKS_SECONDS at most.
     """
     until = dom0.seconds() + WORKS_SECONDS
-    if not _wait(dom0, until, lambda: not _session_lives(dom0, session)):
+    if not _wait(dom0, until, lambda: not [1 for session in sessions if session_lives(dom0, session)]):
         return SOME
     noted = _connections(dom0)
     if xend_sockets.WAITING in noted:  # it may be anybody's, and will have another inode
@@ -63,15 +63,17 @@ def _connections(dom0):
     return found
 
 
-def _session_lives(dom0, session):
-    """Whether another process than this one is in it. A session's id is its first process's, which has ended at once (limits.detached). One of that
-    id that was started later shows that the id was free, so nothing is left of the session."""
-    if not session or session['boot'] != dom0.boot_id():
+def session_lives(dom0, session):
+    """Whether another process than this one is in it. A session's id is its first process's, which
+    has ended at once (limits.detached). One of that id that was started later shows that the id was
+    free, so nothing is left of the session."""
+    number, _, began, boot = session
+    if boot != dom0.boot_id():
         return False
     own = dom0.process()[0]
-    members = [each for each in dom0.session_members(session['session']) if each[0] != own]
+    members = [each for each in dom0.session_members(number) if each[0] != own]
     for pid, started in members:
-        if pid == session['session'] and int(started) > int(session['started']):
+        if pid == number and int(started) > int(began):
             return False
     return bool(members)
 

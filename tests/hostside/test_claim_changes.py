@@ -292,6 +292,23 @@ def test_a_start_that_was_killed(host, other, monkeypatch, how, kind):
     assert (len(host.domids()), other.calls()) == (int(kind == 'on'), [])
 
 
+def test_a_stop_does_not_forget_the_start_before_it(host, monkeypatch):
+    """Its xm lives, and has not asked xend yet; the stop is killed as well."""
+    free(host)
+    goes_on(host, monkeypatch, 3, 'hangs', 'start_vm')
+    session = claim_store.sessions(host, vm_files.target(ID, DIRECTORY))[0][0]
+    kill(host)
+    living = {session: [('77', '1')]}
+    host.session_members = lambda number: living.get(number, [])
+    monkeypatch.setattr(observations, 'WORKS_SECONDS', 0)
+    host.write('/how', '')
+    made = host.change(4, 'stop_vm', True)
+    assert (made['kind'], made['outcome']) == ('doubt', 'done')
+    assert host.settle()['kind'] == 'doubt'
+    living.clear()
+    assert host.settle()['kind'] == 'free'
+
+
 def test_xend_goes_on_after_the_process_was_killed(host, monkeypatch):
     """It was waiting for xend's lock: not listed, not in the log. Its connection is there."""
     free(host)

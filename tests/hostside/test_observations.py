@@ -82,19 +82,19 @@ def host(dom0):
 # --- what is in the works -------------------------------------------------------------------------
 
 def test_connections_to_xend_are_waited_for(host):
-    assert (observations.works(host, {}), host.time) == (NONE, 0)
+    assert (observations.works(host, []), host.time) == (NONE, 0)
     host.connect(7, 8)
     host.at = {1: lambda: host.connect(8, 9), 2: lambda: host.connect(9)}
-    assert observations.works(host, {}) == NONE, 'one that came later does not count'
+    assert observations.works(host, []) == NONE, 'one that came later does not count'
     assert 2 <= host.time < 3
     host.connect(7)
-    assert observations.works(host, {}) == SOME
+    assert observations.works(host, []) == SOME
     assert host.time > observations.WORKS_SECONDS
 
 
 def test_one_that_xend_has_not_accepted_is_something(host):
     host.connect(0)
-    assert observations.works(host, {}) == SOME
+    assert observations.works(host, []) == SOME
 
 
 @given(strategies.lists(strategies.tuples(
@@ -114,12 +114,12 @@ def test_a_line_that_is_not_understood(host):
     for give in (lambda: None, lambda: os.unlink(host.path('/proc/net/unix'))):
         give()
         with pytest.raises(errors.Failed):
-            observations.works(host, {})
+            observations.works(host, [])
 
 
 def test_a_process_that_connects_before_it_ends(host):
     """xm has not asked xend yet when the host begins to look."""
-    session = {'session': '7', 'pid': '8', 'started': '1', 'boot': host.boot_id()}
+    session = ('7', '8', '1', host.boot_id())
     living = [('9', '2')]
     host.session_members = lambda number: living
 
@@ -127,9 +127,9 @@ def test_a_process_that_connects_before_it_ends(host):
         host.connect(5)
         living.pop()
     host.at = {2: connects}
-    assert observations.works(host, session) == SOME
+    assert observations.works(host, [session]) == SOME
     host.time, host.at = 0, {2: host.connect}
-    assert observations.works(host, session) == NONE
+    assert observations.works(host, [session]) == NONE
 
 
 def test_processes_of_the_session(host):
@@ -139,20 +139,19 @@ def test_processes_of_the_session(host):
     child = int(first.stdout.readline())
     started = dict(Dom0().session_members(str(first.pid)))
     assert sorted(started) == sorted([str(first.pid), str(child)])
-    session = {'session': str(first.pid), 'pid': '1', 'started': started[str(first.pid)],
-               'boot': host.boot_id()}
+    session = (str(first.pid), '1', started[str(first.pid)], host.boot_id())
     first.stdin.close()
     first.wait()
-    assert observations.works(host, session) == SOME
-    assert observations.works(host, dict(session, boot='another')) == NONE
+    assert observations.works(host, [session]) == SOME
+    assert observations.works(host, [session[:3] + ('another',)]) == NONE
     os.kill(child, 9)
     while Dom0().session_members(str(first.pid)):
         pass
-    assert observations.works(host, session) == NONE
-    host.session_members = lambda number: [(number, str(int(session['started']) + 1)), ('9', '1')]
-    assert observations.works(host, session) == NONE, 'another session has got that id'
+    assert observations.works(host, [session]) == NONE
+    host.session_members = lambda number: [(number, str(int(session[2]) + 1)), ('9', '1')]
+    assert observations.works(host, [session]) == NONE, 'another session has got that id'
     host.session_members = lambda number: [('9', '1')]
-    assert observations.works(host, session) == SOME
+    assert observations.works(host, [session]) == SOME
 
 
 # --- comebacks ------------------------------------------------------------------------------------
