@@ -4,10 +4,9 @@ import os
 
 import pytest
 from claiming import DIRECTORY, ID, TEXT, UUIDS, Host
-from hypothesis import given, settings, strategies
 
-from libcloud_ovm3_host import (arguments, claim_store, claims, dirfd, documents, errors,
-                                local_state, vm_files)
+from libcloud_ovm3_host import (arguments, claim_store, claims, documents, errors, local_state,
+                                vm_files)
 from libcloud_ovm3_host.compat import to_bytes
 
 MOUNT = to_bytes('/OVS/Repositories/' + ID)
@@ -32,60 +31,6 @@ def written(host, name, version, number, claim=None):
 
 
 # --- who has won ----------------------------------------------------------------------------------
-
-def put_version(folder, version, number, before):
-    handle = os.open('/proc/self/fd/%d/%d' % (folder, version), os.O_WRONLY | os.O_CREAT)
-    os.write(handle, documents._stored(version, 'me', operation(number), before, to_bytes('x')))
-    os.close(handle)
-
-
-CHAIN = strategies.lists(strategies.tuples(
-    strategies.integers(1, 3), strategies.sampled_from(['as it is', 'another', None])), max_size=3)
-
-
-@given(strategies.lists(strategies.integers(1, 3), max_size=3), CHAIN, strategies.booleans(),
-       strategies.integers(0, 4))
-@settings(max_examples=150)
-def test_the_files_decide_as_the_rule_does(tmpdir_factory, lower, upper, has_gap, own):
-    """claims.winner() is the rule, which the model of the protocol tries; a document's writer has
-    to come to the same end."""
-    place = str(tmpdir_factory.mktemp('claim'))
-    folder = os.open(place, os.O_RDONLY)
-    os.mkdir(place + '/temporary')
-    temporary = os.open(place + '/temporary', os.O_RDONLY)
-    found, before = {}, 'first'
-    for version, number in enumerate(lower):
-        put_version(folder, version + 1, number, before)
-        before = operation(number)
-    version, before, link = len(lower) + 1, operation(own), dirfd.link
-    found[version] = (operation(own), 'x')
-
-    def others_follow(*given):
-        """What was made before the listing, by those who have an old view."""
-        link(*given)
-        based_on = before
-        for position, (number, base) in enumerate(upper):
-            stated = {'as it is': based_on, 'another': operation(9), None: 'unknown'}[base]
-            its_version = version + 1 + position + int(has_gap)
-            put_version(folder, its_version, number, stated)
-            based_on = operation(number)
-            found[its_version] = (based_on, base and stated)
-    dirfd.link = others_follow
-    try:
-        try:
-            is_own = documents.write_in(temporary, folder, 'me', operation(own), version,
-                                        to_bytes('mine'))
-            end = {True: claims.WON, False: claims.REPEATED}[is_own]
-        except errors.Conflict:
-            end = claims.LOST
-        except errors.Failed:
-            end = claims.UNCLEAR
-    finally:
-        dirfd.link = link
-        os.close(folder)
-        os.close(temporary)
-    assert end == claims.winner(version, operation(own), True, found)
-
 
 def test_another_inode_of_the_same_operation_is_a_repeated_request(host):
     name = claim_store.make_folder(host, MOUNT)
