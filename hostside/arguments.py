@@ -10,6 +10,7 @@ _OPERATION = re.compile(r'[0-9a-f]{32}\Z')
 _DOCUMENT = re.compile(r'[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z')
 _DEVICE = re.compile(r'[A-Za-z0-9][A-Za-z0-9._-]{0,14}\Z')
 _VM = re.compile(r'[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z')
+_SERVER = re.compile(r'[0-9A-Fa-f:-]{32,47}\Z')
 _REPOSITORY = re.compile(r'[0-9a-fA-F]{32}\Z')
 
 
@@ -59,6 +60,18 @@ def vm(value):
 def repository(value):
     """The id of a repository."""
     return matching(_REPOSITORY, 'repository', value, '32 hexadecimal digits')
+
+
+def server(value):
+    """The uuid of a server, as its agent reports it."""
+    return matching(_SERVER, 'host', value, 'the uuid of a server')
+
+
+def claims_folder(value):
+    """The random name of a repository's claims; '' where there are none."""
+    if value == '':
+        return ''
+    return matching(_OPERATION, 'folder', value, '32 lower-case hexadecimal digits')
 
 
 def number(what, value, least, most):

@@ -13,13 +13,9 @@ recorded as n + 2 by the next change through its own host, which knows its proce
 or by :func:`settle_vm`. No length of time settles anything.
 """
 
-import os
-import re
-import sys
-
-from libcloud_ovm3_host import (arguments, dirfd, documents, errors, host_identity, read_agent,
-                                records, repository as repositories, safe_paths)
-from libcloud_ovm3_host.compat import bytes_type, error, md5, text_type, to_bytes, to_text
+from libcloud_ovm3_host import (arguments, claim_store, documents, errors, host_identity,
+                                read_agent, records, safe_paths, vm_files)
+from libcloud_ovm3_host.compat import error, md5, to_text
 from libcloud_ovm3_host.rpc import Binary
 
 NEW = 'create_vm'  # makes a vm.cfg: there must be none
@@ -32,8 +28,6 @@ POLL_SECONDS = 1
 BEGIN_SECONDS = 40  # a change that has not begun by then never will: its client may have gone
 
 _SCHEMA = '1'
-_PLAIN = re.compile(u'[A-Za-z0-9][A-Za-z0-9._-]{0,79}\\Z')
-_SLASH = '/'.encode('ascii')
 # What is reported of a change, beside its state.
 _REPORTED = ('operation', 'client', 'function', 'host', 'host_uuid', 'address', 'digest', 'fault')
 
@@ -51,7 +45,7 @@ def read_vm(dom0, repository, directory, operation):
     it while it goes on. ``before``: the vm.cfg before a change without an outcome.
     Raises InvalidArgument, NotAllowed, NotMounted, Failed, Timeout.
     """
-    target = _target(repository, directory)
+    target = vm_files.target(repository, directory)
     if operation != '':
         operation = arguments.operation(operation)
     return dom0.within(SECONDS, _read_vm, dom0, target, operation)
@@ -66,35 +60,25 @@ def _read_vm(dom0, target, operation):
                 found['before'] = Binary(change['content'])
             break
     try:  # after the document: what it says was done is in here
-        content = _vm_cfg(dom0, target)
+        content = vm_files.content(dom0, target)
         found['content'], found['digest'] = Binary(content), md5(content).hexdigest()
     except errors.HostModuleError:
         found['error'] = safe_paths.current_error()
     return found
 
 
-def _target(repository, directory):
-    """Where the vm.cfg is, and the name of its document."""
-    repository, name = arguments.repository(repository), directory
-    if not isinstance(directory, (bytes_type, text_type)) or _SLASH in to_bytes(directory):
-        raise errors.InvalidArgument('directory: expected the name of a directory')
-    mount_point = to_bytes('/OVS/Repositories/' + repository)
-    path = _SLASH.join([mount_point, to_bytes('VirtualMachines'), to_bytes(name),
-                        to_bytes('vm.cfg')])
-    safe_paths.split(path)
-    document = 'vm.' + md5(to_bytes(name)).hexdigest()
-    if _PLAIN.match(to_text(name)):
-        document = 'vm-' + str(to_text(name))
-    return {'mount': mount_point, 'repository': repository, 'directory': directory, 'path': path,
-            'document': document}
+def unfinished(dom0, target):
+    """'' if no change of this vm.cfg lacks an outcome; or whose does. Raises Failed, ..."""
+    changes = _changes(dom0, target)[1]
+    if changes and changes[0]['state'] == 'changing':
+        return _described(changes[0])
+    return ''
 
 
-def _vm_cfg(dom0, target):
-    handle = safe_paths.open_file(dom0, target['path'], os.O_RDONLY)
-    try:
-        return repositories.all_of(handle)
-    finally:
-        os.close(handle)
+def _require_no_claim(dom0, target):
+    if claim_store.read(dom0, target['mount'], target['document'])[1]:
+        raise errors.Conflict('%s has a claim, so it is changed through that only: this client is '
+                              'too old' % safe_paths.printable(target['path']))
 
 
 def _changes(dom0, target):
@@ -144,7 +128,7 @@ def change_vm(dom0, client, operation, repository, directory, digest, function, 
     """
     if digest != '' or function != NEW:
         digest = arguments.digest(digest)
-    request = dict(_target(repository, directory), client=arguments.client(client),
+    request = dict(vm_files.target(repository, directory), client=arguments.client(client),
                    operation=arguments.operation(operation), digest=digest,
                    function=arguments.one_of('function', function, FUNCTIONS),
                    parameters=parameters, began=dom0.seconds())
@@ -164,6 +148,7 @@ def change_vm(dom0, client, operation, repository, directory, digest, function, 
 
 def _change(dom0, request):
     """The change, in a process of its own."""
+    _require_no_claim(dom0, request)
     while True:
         following, changes = _changes(dom0, request)
         for change in changes:
@@ -229,7 +214,7 @@ def _finish(dom0, request, version, record):
     record['fault'] = _obstacle(dom0, request, content)
     record['state'] = 'not done'
     if not record['fault']:
-        record.update(_call(dom0, request))
+        record.update(vm_files.call(dom0, request))
     try:
         if record['state'] != 'not done':
             record['digest'] = _digest_after(dom0, request)
@@ -246,6 +231,7 @@ def _obstacle(dom0, request, content):
         return 'it did not begin within %d s' % BEGIN_SECONDS
     try:
         read_agent.function(dom0, request['function'])
+        _require_no_claim(dom0, request)  # claim_vm looks for version n + 1 after it has made one
         if _now(dom0, request) == content:
             return ''
     except errors.HostModuleError:
@@ -256,46 +242,23 @@ def _obstacle(dom0, request, content):
 def _now(dom0, request):
     """The content of vm.cfg; where it is to be made '', and Conflict if there is one."""
     if request['digest']:
-        return _vm_cfg(dom0, request)
+        return vm_files.content(dom0, request)
     try:
-        _vm_cfg(dom0, request)
+        vm_files.content(dom0, request)
     except errors.NotFound:
         return ''.encode('ascii')
     raise errors.Conflict('%s is there already' % safe_paths.printable(request['path']))
 
 
-def _call(dom0, request):
-    function = read_agent.function(dom0, request['function'])
-    try:
-        function(request['repository'], request['directory'], *request['parameters'])
-    except Exception:  # of any class: the client gets it as the agent would send it
-        return {'state': 'failed', 'fault': read_agent.fault_text(*sys.exc_info()[:2])}
-    return {'state': 'done', 'fault': ''}
-
-
 def _digest_after(dom0, request):
     """The digest of vm.cfg when it is on its disk; '' if none was made, or it was deleted."""
     try:
-        _sync(dom0, request)
-        return md5(_vm_cfg(dom0, request)).hexdigest()
+        vm_files.sync(dom0, request)
+        return md5(vm_files.content(dom0, request)).hexdigest()
     except errors.NotFound:
         if request['digest'] and request['function'] != GONE:
             raise
         return ''
-
-
-def _sync(dom0, request):
-    """Whoever reads on another host that the change was made must find it made."""
-    directory, name = safe_paths.open_parent(dom0, request['path'])
-    try:
-        handle = safe_paths.open_in(directory, name, os.O_RDONLY)
-        try:
-            dirfd.sync(handle)
-        finally:
-            os.close(handle)
-        dirfd.sync(directory)
-    finally:
-        os.close(directory)
 
 
 # --- settling -------------------------------------------------------------------------------
@@ -309,7 +272,7 @@ def settle_vm(dom0, client, operation, repository, directory, change, take_over)
     Raises InvalidArgument, NotAllowed (another host's), NotMounted, NotFound, Conflict (it goes on,
     or another request has settled it), Failed, Timeout.
     """
-    request = dict(_target(repository, directory), client=arguments.client(client),
+    request = dict(vm_files.target(repository, directory), client=arguments.client(client),
                    operation=arguments.operation(operation))
     change = arguments.operation(change)
     if not isinstance(take_over, bool):
@@ -345,7 +308,7 @@ def _settle(dom0, request, version, change):
     record.update({'state': 'unknown', 'digest': '', 'settled_by': request['operation'],
                    'fault': 'its process ended before it recorded the outcome'})
     try:
-        record['digest'] = md5(_vm_cfg(dom0, request)).hexdigest()
+        record['digest'] = md5(vm_files.content(dom0, request)).hexdigest()
     except errors.HostModuleError:
         record['fault'] += '; vm.cfg: %s' % error()
     _write(dom0, request, version, record)

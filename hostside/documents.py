@@ -104,15 +104,20 @@ def kept(dom0, mount_point, name):
     except errors.NotFound:
         return 1, []
     try:
-        versions = _versions(folder)
-        found = []
-        for version in versions:
-            stored = _load_if_there(folder, version)
-            if stored:
-                found.append((version, stored['content']))
-        return max([0] + versions) + 1, found
+        return kept_in(folder)
     finally:
         os.close(folder)
+
+
+def kept_in(folder):
+    """The same of the document in an open folder of its own."""
+    versions = _versions(folder)
+    found = []
+    for version in versions:
+        stored = _load_if_there(folder, version)
+        if stored:
+            found.append((version, stored['content']))
+    return max([0] + versions) + 1, found
 
 
 def _highest_whole(folder, name):
@@ -193,15 +198,20 @@ def write(dom0, client, operation, mount_point, name, version, content):
     try:
         folder = state_dir.open_folder(dom0, mount_point, [_FOLDER, name], True)
         try:
-            _require_next(folder, version)
-            stored = _stored(version, client, operation, _operation_before(folder, version),
-                             content)
-            _make(temporary, folder, version, operation, content, stored)
+            write_in(temporary, folder, client, operation, version, content)
         finally:
             os.close(folder)
     finally:
         os.close(temporary)
     return version
+
+
+def write_in(temporary, folder, client, operation, version, content):
+    """The same in open folders: that for temporaries and the document's own. Whether the version is
+    this process's own; False: the request was repeated, and came before."""
+    _require_next(folder, version)
+    stored = _stored(version, client, operation, _operation_before(folder, version), content)
+    return _make(temporary, folder, version, operation, content, stored)
 
 
 def _operation_before(folder, version):
@@ -240,6 +250,7 @@ def _make(temporary, folder, version, operation, content, stored):
         dirfd.remove(temporary, made)
     if is_own:
         _prune(folder, modified - KEPT_SECONDS)
+    return is_own
 
 
 def _link(temporary, made, folder, version):

@@ -95,6 +95,16 @@ class Dom0(object):
         """Whether such a process lives, since the host's last boot."""
         return pid.isdigit() and started != '' and limits.start_time(int(pid)) == started
 
+    def session(self):
+        """The id of the session of the process that calls this, as text."""
+        return '%d' % os.getsid(0)
+
+    def session_members(self, session):
+        """``[(pid, start time)]``, text, of the processes in the session of that id."""
+        if not session.isdigit():
+            raise errors.Failed('%r: not the id of a session' % session)
+        return [('%d' % pid, started) for pid, started in limits.session_members(int(session))]
+
     def seconds(self):
         """Seconds that pass evenly, whoever sets the host's clock."""
         return os.times()[4]

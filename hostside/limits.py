@@ -209,6 +209,26 @@ def start_time(pid):
 
     It identifies a process reliably: process ids are reused.
     """
+    fields = _stat(pid)
+    if not fields:
+        return ''
+    return str(to_text(fields[19]))
+
+
+def session_members(session):
+    """``[(pid, start time)]`` of the processes in a session, which has its first process's id."""
+    found = []
+    for name in os.listdir('/proc'):
+        if name.isdigit():
+            fields = _stat(int(name))
+            if fields and int(fields[3]) == session:
+                found.append((int(name), str(to_text(fields[19]))))
+    return found
+
+
+def _stat(pid):
+    """What the kernel says of a process, without its id and name; ``[]`` if it is gone or a zombie:
+    ``[state, parent, group, session, ...]``."""
     try:
         handle = open('/proc/%d/stat' % pid, 'rb')
         try:
@@ -216,7 +236,7 @@ def start_time(pid):
         finally:
             handle.close()
     except (IOError, OSError):
-        return ''
-    if fields[0] in (to_bytes('Z'), to_bytes('X')):
-        return ''
-    return str(to_text(fields[19]))
+        return []
+    if not fields or fields[0] in (to_bytes('Z'), to_bytes('X')):
+        return []
+    return fields

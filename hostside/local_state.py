@@ -115,12 +115,20 @@ def _open(dom0, folders, make):
 def lock(dom0, seconds, who):
     """Wait until no other process of this host changes its networks; what :func:`unlock` takes.
 
+    Raises Conflict after that many seconds, Failed.
+    """
+    return lock_file(dom0, seconds, 'lock', who, 'the networks of this host are being changed by %s')
+
+
+def lock_file(dom0, seconds, name, who, text):
+    """The same of anything, by the name of a file.
+
     The kernel ends the lock with its process, however that ends. ``who``: whose it is, for the
-    others. Raises Conflict after that many seconds, Failed.
+    others; ``text``: what they are told. Raises Conflict after that many seconds, Failed.
     """
     os.close(_open(dom0, [], True))
     try:
-        handle = os.open(dom0.path(TOP + '/lock'), os.O_RDWR | os.O_CREAT, dirfd.FILE_MODE)
+        handle = os.open(dom0.path(TOP + '/' + name), os.O_RDWR | os.O_CREAT, dirfd.FILE_MODE)
         # scripts that the agent starts must not keep the lock
         fcntl.fcntl(handle, fcntl.F_SETFD, fcntl.fcntl(handle, fcntl.F_GETFD) | fcntl.FD_CLOEXEC)
     except (IOError, OSError):
@@ -130,8 +138,7 @@ def lock(dom0, seconds, who):
         if dom0.seconds() >= end:
             holder = to_text(os.read(handle, 200))
             os.close(handle)
-            raise errors.Conflict('the networks of this host are being changed by %s'
-                                  % str(holder or 'another request'))
+            raise errors.Conflict(text % str(holder or 'another request'))
         dom0.sleep(_POLL_SECONDS)
     os.ftruncate(handle, 0)
     os.write(handle, who.encode('ascii'))

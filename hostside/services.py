@@ -1,7 +1,7 @@
 """The table of services: every function of the module by name, with its time limit."""
 
 from libcloud_ovm3_host import (api, aside, block_devices, bridge_removal, bridges, change_vm,
-                                 commits, containers, control, dhcp_leases, documents, domains,
+                                 claim_changes, commits, containers, control, dhcp_leases, documents, domains,
                                  errors, file_holders, files, identify, inventory, jobs, logs,
                                  meetings, network, network_change, network_setup, objects,
                                  read_agent, repository, seeds, storage_servers, unfinished_uploads,
@@ -62,6 +62,10 @@ SERVICES = {
     'read_vm': (change_vm.read_vm, None),
     'change_vm': (change_vm.change_vm, None),
     'settle_vm': (change_vm.settle_vm, None),
+    'read_claim': (claim_changes.read_claim, None),
+    'claim_vm': (claim_changes.claim_vm, None),
+    'change_claimed_vm': (claim_changes.change_claimed_vm, None),
+    'settle_claim': (claim_changes.settle_claim, None),
     'bridges': (bridges.bridges, 15),
     'take_bridge': (bridges.take_bridge, None),
     'release_bridge': (bridges.release_bridge, None),

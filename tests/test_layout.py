@@ -20,6 +20,7 @@ from libcloud_ovm3.agent import (
     object_files,
     seed_files,
     vm_changes,
+    vm_claims,
 )
 
 PACKAGE = Path(__file__).parents[1] / "libcloud_ovm3"
@@ -131,7 +132,8 @@ GROUPS = {group for group, _ in catalogue.GROUPS.values()}
 
 def module_writes() -> set[str]:
     """The host module's functions that change something: those that call ``self._write``."""
-    modules = (hostmodule, vm_changes, host_networks, host_bridges, seed_files, object_files)
+    files_of = (host_networks, host_bridges, seed_files, object_files)
+    modules = (hostmodule, vm_changes, vm_claims, *files_of)
     files = [str(one.__file__) for one in modules]
     trees = [ast.parse(Path(file).read_text(encoding="utf-8")) for file in files]
     return {

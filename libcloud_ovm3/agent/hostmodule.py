@@ -30,6 +30,7 @@ from libcloud_ovm3.agent.hostmodule_types import (
 from libcloud_ovm3.agent.object_files import ObjectFiles
 from libcloud_ovm3.agent.seed_files import SeedFile, SeedFiles, read_seeds
 from libcloud_ovm3.agent.vm_changes import VMChanges
+from libcloud_ovm3.agent.vm_claims import VMClaims
 from libcloud_ovm3.errors import AgentFault, InvalidArgument, MalformedResponse
 
 API: Final = 3  # the module's number that this client was written for
@@ -91,7 +92,7 @@ def is_absent(fault: AgentFault) -> bool:
     return not fault.kind.startswith(_FAULTS)
 
 
-class HostModule(VMChanges, HostNetworks, SeedFiles, ObjectFiles):
+class HostModule(VMChanges, VMClaims, HostNetworks, SeedFiles, ObjectFiles):
     """The host module in one host's agent."""
 
     # ------------------------------------------------------------------ the module

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from libcloud_ovm3.simulator import dhcp, networksetup, seeds
+from libcloud_ovm3.simulator.agent import functions
 from libcloud_ovm3.simulator.dom0 import hostmodule
 from libcloud_ovm3.simulator.dom0.trees import Dom0Trees
 from libcloud_ovm3.simulator.errors import SimulatorError
 from libcloud_ovm3.simulator.host import SimulatedHost
 from libcloud_ovm3.simulator.server.backend import Backend
 from libcloud_ovm3.simulator.server.faults import Rule
-from libcloud_ovm3.simulator.xend import listing, machines
+from libcloud_ovm3.simulator.xend import clients, listing, machines
 
 
 class Controls:
@@ -90,6 +92,15 @@ class Controls:
     def restart_xend(self, host_index: int) -> None:
         """Restart a host's xend: guests keep running, operations in progress end, values change."""
         machines.restart_xend(self.hosts[host_index])
+
+    def other_program(self, host_index: int, function: str, *arguments: Any) -> None:
+        """Let another program on a host call a function of the agent, while this goes on.
+
+        It is a process of dom0 with a session of its own. Its fault, if there is one, is nobody's.
+        """
+        host = self.hosts[host_index]
+        act = partial(functions.perform, host, function, list(arguments))
+        clients.other_program(host, act)
 
     # -- networks -----------------------------------------------------------------------------
 

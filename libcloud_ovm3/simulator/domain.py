@@ -20,6 +20,14 @@ FAULTS = {
     "that guest",
     "xm dies": "a start ends between create and unpause: the domain stays paused for ever",
     "devices hang": "hotplug scripts do not respond: a start or an attach fails after 100 s",
+    "agent dies": "the process that has `xm` start, stop or change a VM is killed once `xm` runs, "
+    "which goes on",
+    "agent and xm die": "both are killed once xend has the request; xend goes on with it",
+    "agent dies writing": "a process that writes a vm.cfg is killed when half of it is written",
+    "xm is late": '`xm` reaches xend 20 s after its start; with "agent and xm die" never',
+    "xend is busy": "xend's lock is held: requests wait, not listed and not in the log; the list "
+    "works",
+    "xend accepts nothing": "requests wait to be accepted, lists too",
     "qemu dies": "a start reports success and the guest's device model dies at once",
     "destroy fails": "a destroy reports success and leaves `Domain-Unnamed`, paused",
     "detach is late": "a detach times out after 100 s and happens 20 s later",
@@ -47,8 +55,10 @@ class Domain:
     :param reason: Why it is off: poweroff, reboot, crash.
     :param stale_until: Until then the list shows the state from before the last change.
     :param waited: Whether it has waited for memory already.
+    :param alone: Whether its client has died: nobody is left to unpause it.
     :param lost: Why it will fail in the device wait, "" if nothing is decided.
     :param again: Whether it is the restart of a guest that rebooted: no call waits for it.
+    :param ended: For a restart: the id of the domain that has ended.
     :param restored: Whether it comes from a state file: no boot, its old start_time.
     :param start_paused: Whether it stays paused when it is built.
     :param vnc_port: The port of its VNC console.
@@ -77,8 +87,10 @@ class Domain:
     reason: str = ""
     stale_until: float = 0.0
     waited: bool = False
+    alone: bool = False
     lost: str = ""
     again: bool = False
+    ended: int = 0
     restored: bool = False
     start_paused: bool = False
     vnc_port: int | None = None

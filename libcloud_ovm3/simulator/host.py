@@ -50,7 +50,9 @@ class Settings:
     core_dump_seconds: float = 10.0
     agent_restart_seconds: float = 1.5
     bridge_seconds: float = 1.5
+    xend_log_bytes: int = 1 << 20
     shares_blocks: bool = False
+    xendomains: bool = False
 
     @property
     def old(self) -> bool:
@@ -75,6 +77,15 @@ class Mount:
     device: str
     fs_uuid: str = ""
     ss_uuid: str = ""
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process of dom0: its session, its command line, and when it began (seconds of uptime)."""
+
+    session: str
+    words: list[str]
+    began: float
 
 
 class Machines(Protocol):
@@ -103,7 +114,12 @@ class SimulatedHost:
     :ivar peers: All hosts of the simulator. They share one lock, which is never held while waiting.
     :ivar stale: Mount points whose files fault with "Stale NFS file handle".
     :ivar frames: The bridges and the frames that were put on them: see :mod:`.dhcp`.
-    :ivar processes: The pids of the host module's changes that go on.
+    :ivar processes: The processes of dom0 that ask something of xend, and the host module's
+        changes, by pid.
+    :ivar connections: Those to xend's sockets, with what the kernel shows as their inode: 0 for one
+        that xend has not accepted.
+    :ivar xend_starts: How often its xend was started. What xend was asked before ends with it.
+    :ivar here: What the calling thread stands for: see xend/clients.py.
     :ivar clock_offset: How many seconds its clock is ahead of the simulator's.
     """
 
@@ -129,6 +145,9 @@ class SimulatedHost:
     renew_certificate: Callable[[], None]
     open_address: Callable[[str], None]
     close_address: Callable[[str], None]
+    #: What xendomains does when the host goes down in order, and when it is up; None without it.
+    stop_guests: Callable[[], None] | None = None
+    start_guests: Callable[[], None] | None = None
 
     def __init__(self, index: int, settings: Settings, clock: Clock, new: dict[str, Any]) -> None:
         self.index = index
@@ -142,7 +161,10 @@ class SimulatedHost:
         self._log_lock = threading.Lock()
         self._deferred = threading.local()
         self.stale: set[str] = set()
-        self.processes: set[str] = set()
+        self.processes: dict[str, Process] = {}
+        self.connections: dict[int, int] = {}
+        self.xend_starts = 0
+        self.here = threading.local()
         self.frames: list[tuple[str, bytes]] = []
         self._pid = 2000 + 1000 * index
         saved = state.load(self.folder / "host.json") or new
@@ -205,9 +227,20 @@ class SimulatedHost:
             self._deferred.action = None
             self.clock.later(action, AFTER_RESPONSE_SECONDS)
 
-    def log(self, level: str, where: str, text: str, file: str = "ovs-agent.log") -> None:
-        """Log a line in the agent's form (agent-behaviour.md 1), passwords in URLs censored."""
-        stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(self.now()))
+    def log(
+        self,
+        level: str,
+        where: str,
+        text: str,
+        file: str = "ovs-agent.log",
+        at: float | None = None,
+    ) -> None:
+        """Log a line in the agent's form (agent-behaviour.md 1), passwords in URLs censored.
+
+        :param at: When it happened, by the host's clock; None for now.
+        """
+        moment = self.now() if at is None else at
+        stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(moment))
         with self._log_lock:
             self._pid += 1
             line = f"[{stamp} {self._pid}] {level} ({where}) {censored(text)}\n"
@@ -243,6 +276,8 @@ class SimulatedHost:
             with self.lock:
                 self.boot_time = self.now()
                 self.save()
+            if self.start_guests:
+                self.start_guests()
         self.open_port()
 
     def restart_agent(self) -> None:
@@ -317,14 +352,20 @@ class SimulatedHost:
         """The mount point of the shared repository."""
         return f"/OVS/Repositories/{self.settings.repository_id}"
 
-    def reboot(self) -> None:
+    def reboot(self, in_order: bool = True) -> None:
         """Reboot the host, which takes ``boot_seconds``.
 
         A reboot loses every domain, the mounts under /nfsmnt, and control0's address
         (agent-behaviour.md 13).
+
+        :param in_order: False for a crash: xendomains, if it is on, saves no guest before.
         """
+        if in_order and self.stop_guests:
+            self.stop_guests()
         self._lose_power()
         self.wait_until(self.boot_time)
+        if self.start_guests:
+            self.start_guests()
         self.revive()
 
     def shut_down(self) -> None:
@@ -333,6 +374,8 @@ class SimulatedHost:
         It does not respond at all then, whereas the kernel of one that was killed refuses
         connections.
         """
+        if self.stop_guests:
+            self.stop_guests()
         self.records["off"] = True
         self._lose_power()
         self.fall_silent()
@@ -345,6 +388,9 @@ class SimulatedHost:
                 domain.phase = "gone"
             self.domains.clear()
             self.transfers.clear()
+            self.processes.clear()
+            self.connections.clear()
+            self.xend_starts += 1
             self.busy_until = 0.0
             self.ignores_requests.clear()
             self.mounts = {

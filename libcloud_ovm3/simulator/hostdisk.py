@@ -28,6 +28,15 @@ def exists(host: SimulatedHost) -> bool:
     return (packages(host) / "agent" / "__init__.py").is_file()
 
 
+def link(path: Path, target: Path) -> None:
+    """Let a path of the tree lead to a log that the simulator writes beside it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.is_symlink():
+        path.symlink_to(
+            Path("../" * len(path.parent.relative_to(target.parent).parts), target.name)
+        )
+
+
 def packages(host: SimulatedHost) -> Path:
     """The site-packages of dom0's Python."""
     version = "2.4" if host.settings.old else "2.6"

@@ -16,7 +16,7 @@ from libcloud_ovm3.simulator.agent import ownership, repositories, storage
 from libcloud_ovm3.simulator.clock import Clock
 from libcloud_ovm3.simulator.errors import SimulatorError
 from libcloud_ovm3.simulator.host import SimulatedHost
-from libcloud_ovm3.simulator.xend import life
+from libcloud_ovm3.simulator.xend import life, log
 
 UPTIME = 30 * 86400.0  # of a new host, in simulated seconds
 
@@ -177,8 +177,9 @@ def add_vm(
     vmcfg.write(folder / "vm.cfg", options)
     if runner is not None:
         with runner.lock:
-            domain = life.new_domain(runner, options)
+            domain = life.new_domain(runner, options, runner.now() - age)
             domain.start_time = runner.now() - age
+            log.write(runner, "stored", domain, domain.start_time)
             life.release(runner, domain, runner.now())
             runner.domains.append(domain)
             runner.save()

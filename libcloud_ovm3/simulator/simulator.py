@@ -24,6 +24,8 @@ from libcloud_ovm3.simulator.server.backend import Backend
 from libcloud_ovm3.simulator.server.calls import Call, RefusedRequest
 from libcloud_ovm3.simulator.server.inprocess import InProcess, Response
 from libcloud_ovm3.simulator.server.ports import Ports, parse_endpoint
+from libcloud_ovm3.simulator.xend import xendomains
+from libcloud_ovm3.simulator.xend.clients import go_on
 
 
 class Simulator(Controls):
@@ -71,7 +73,7 @@ class Simulator(Controls):
     :param tuned: Numbers of :class:`.Settings`, in simulated seconds unless the name says
         otherwise: memory_mb, build_seconds, device_seconds, shutdown_seconds, reboot_gap,
         boot_seconds, minimum_restart_seconds, copy_bytes_per_second, ...; shares_blocks: whether
-        the host module can clone files.
+        the host module can clone files; xendomains: whether hosts have this service on.
     :raises SimulatorError: An argument is not valid or contradicts the root.
 
     :ivar hosts: The hosts (:class:`.SimulatedHost`), once it is started; and what follows.
@@ -191,6 +193,9 @@ class Simulator(Controls):
             for host in self.hosts:
                 host.call_inside = partial(self._backend.rules.call_inside, host)
                 host.user, host.first_password = self.user, self.password
+                if host.settings.xendomains:
+                    host.stop_guests = partial(xendomains.stop, host)
+                    host.start_guests = partial(go_on, host, partial(xendomains.start, host))
             self._trees = self._make_trees()
             self._trees.prepare(self.hosts, self._with_module)
             self._backend.rules.check(self.hosts)

@@ -47,6 +47,7 @@ from libcloud_ovm3.agent.object_types import (
     block_sum,
 )
 from libcloud_ovm3.agent.vm_changes import VMChange, VMReading
+from libcloud_ovm3.agent.vm_claims import VMClaim
 from libcloud_ovm3.errors import AgentFault, InvalidArgument, MalformedResponse, ReadOnly
 
 from .conftest import PASSWORD
@@ -168,6 +169,12 @@ GUARDED = {"state": "waiting", "fault": "", "doing": "x", "operation": "1" * 32,
 STEP = {"function": "ovs_change_mtu", "arguments": ["bond0", 9000]}
 RELEASED = {"removed": False, "users": ["u"], "ports": ["p"], "addresses": ["10.0.0.1/24"]}
 
+CLAIM = {
+    **dict.fromkeys(("state", "why", "operation", "client", "function", "outcome", "fault"), "x"),
+    **dict.fromkeys(("digest", "source", "target", "paused", "error", "taken"), ""),
+    **{"folder": "f", "version": 7, "kind": "on", "hosts": [{"host": "h", "boot": "b"}]},
+}
+READ_CLAIM: Any = {**CLAIM, "hosts": (("h", "b"),)}
 CHANGE = {
     "state": "done", "operation": "1" * 32, "client": "me", "function": "configure_vm",
     "host": "ovm-1", "host_uuid": "2" * 32, "address": "10.0.0.1", "digest": "0", "fault": "",
@@ -221,6 +228,11 @@ CALLS: list[tuple[str, tuple[Any, ...], tuple[Any, ...], Any, Any]] = [
      (*W, "r", "d", "0", "configure_vm", [{"a": 1}]), CHANGE, VMChange(**CHANGE)),
     ("settle_vm", (*W, "r", "d", "1" * 32, True), (*W, "r", "d", "1" * 32, True), CHANGE,
      VMChange(**CHANGE)),
+    ("read_claim", ("r", "d"), ("r", "d", ""), CLAIM, VMClaim(**READ_CLAIM)),
+    ("claim_vm", (*W, "r", "d", ("h",)), (*W, "r", "d", ["h"]), CLAIM, VMClaim(**READ_CLAIM)),
+    ("change_claimed_vm", (*W, "r", "d", "f", 7, "", "stop_vm", [True]),
+     (*W, "r", "d", "f", 7, "", "stop_vm", [True]), CLAIM, VMClaim(**READ_CLAIM)),
+    ("settle_claim", (*W, "r", "d"), (*W, "r", "d"), CLAIM, VMClaim(**READ_CLAIM)),
     ("set_control_interface", (*W, "c0", "169.254.1.1", 16), (*W, "c0", "169.254.1.1", 16),
      None, None),
     ("bridges", (), (), [BRIDGE, {**BRIDGE, "made": {}, "users": []},
@@ -416,6 +428,10 @@ def test_nothing_that_comes_ends_in_a_crash(answer: Any) -> None:
         ("read_vm", ("r", "d"), {"content": b"x", "digest": "0", "change": {"state": "done"}}),
         ("change_vm", (*W, "r", "d", "0", "f", [{}]), {**CHANGE, "state": None}),
         ("settle_vm", (*W, "r", "d", "1" * 32, True), {**CHANGE, "fault": 7}),
+        ("read_claim", ("r", "d"), {**CLAIM, "version": "7"}),
+        ("claim_vm", (*W, "r", "d", []), {**CLAIM, "hosts": ["h"]}),
+        ("settle_claim", (*W, "r", "d"), {**CLAIM, "hosts": [{"host": "h"}]}),
+        ("change_claimed_vm", (*W, "r", "d", "f", 7, "", "stop_vm", []), {**CLAIM, "kind": None}),
         ("repository", ("r",), {**PAGES, "aside": None}),
         ("repository", ("r",), {**PAGES, "aside": [{}]}),
         ("repository", ("r",), {**PAGES, "aside": [{**ASIDE, "size_bytes": "7"}]}),

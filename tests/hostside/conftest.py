@@ -21,7 +21,8 @@ if sys.version_info[0] == 2:
 _place = tempfile.mkdtemp(prefix='libcloud-ovm3-')
 os.symlink(os.path.abspath(HOSTSIDE), os.path.join(_place, 'libcloud_ovm3_host'))
 # what several of these tests import, by whichever Python
-for _name in ('bridging.py', 'dhcp_messages.py', 'guarding.py', 'networked.py', 'storing.py'):
+for _name in ('bridging.py', 'claiming.py', 'dhcp_messages.py', 'guarding.py', 'networked.py',
+              'storing.py', 'xend_writes.py'):
     os.symlink(os.path.join(os.path.dirname(os.path.abspath(__file__)), _name),
                os.path.join(_place, _name))
 sys.path.insert(0, _place)

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from libcloud_ovm3_host import change_vm, documents, errors, limits, records
+from libcloud_ovm3_host import change_vm, documents, errors, limits, records, vm_files
 from libcloud_ovm3_host.compat import md5, to_bytes
 from libcloud_ovm3_host.dom0 import Dom0
 from libcloud_ovm3_host.rpc import Binary
@@ -471,7 +471,7 @@ def test_a_document_of_a_newer_module_is_left_alone(host):
     (DIRECTORY, 'vm-' + DIRECTORY), ('web 1', None), (u'D\xe9p\xf4t', None), ('x' * 255, None),
     ('.hidden', None), ('web-1', 'vm-web-1')])
 def test_the_names_of_documents(directory, name):
-    target = change_vm._target(ID, directory)
+    target = vm_files.target(ID, directory)
     if name is None:
         name = 'vm.' + md5(to_bytes(directory)).hexdigest()
     assert target['document'] == name

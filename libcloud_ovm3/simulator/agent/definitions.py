@@ -9,15 +9,17 @@ MIGRATION_SETUP is False.
 from __future__ import annotations
 
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from libcloud_ovm3.simulator import vmcfg
 from libcloud_ovm3.simulator.agent import ownership
-from libcloud_ovm3.simulator.errors import AgentFault, command_fault, os_fault, plain_fault
+from libcloud_ovm3.simulator.errors import AgentFault, Killed, command_fault, os_fault, plain_fault
 from libcloud_ovm3.simulator.files import real_path
 from libcloud_ovm3.simulator.host import SimulatedHost
 from libcloud_ovm3.simulator.xend import hotchanges, listing, machines, migration, saving
+from libcloud_ovm3.simulator.xend.clients import connection, run_xm
 from libcloud_ovm3.simulator.xend.progress import advance, xend
 
 GRACEFUL_LIMIT = 300.0
@@ -76,7 +78,7 @@ def create_vm(host: SimulatedHost, repo_id: str, vm_id: str, params: Any) -> Non
         if (folder / "vm.cfg").exists() and host.answer("create_vm of an existing id") == "fault":
             raise plain_fault(f"VM already exists: {vm_id}")
         folder.mkdir(exist_ok=True)
-        vmcfg.write(folder / "vm.cfg", config)
+        _write(host, folder / "vm.cfg", config)
 
 
 def _with_defaults(params: dict[str, Any], vm_id: str) -> dict[str, Any]:
@@ -123,7 +125,16 @@ def _change_file(host: SimulatedHost, repo_id: str, vm_id: str, params: dict[str
             config = _with_defaults(params, vm_id)
         else:
             config |= params
-        vmcfg.write(real_path(host, config_path(repo_id, vm_id)), config)
+        _write(host, real_path(host, config_path(repo_id, vm_id)), config)
+
+
+def _write(host: SimulatedHost, path: Path, config: dict[str, Any]) -> None:
+    """Write a vm.cfg."""
+    vmcfg.write(path, config)
+    if "agent dies writing" in host.faults:
+        text = path.read_bytes()
+        path.write_bytes(text[: len(text) // 2])
+        raise Killed
 
 
 def configure_vm_ha(host: SimulatedHost, repo_id: str, vm_id: str, enable_ha: Any) -> None:
@@ -182,16 +193,17 @@ def start_vm(host: SimulatedHost, repo_id: str, vm_id: str) -> None:
             raise
         command = ["xm", "create", path]
         raise command_fault(command, 1, f"Error: {fault.text}") from None
-    machines.start(host, path, config)
+    run_xm(host, ["xm", "create", path], lambda alone: machines.start(host, path, config, alone))
 
 
 def stop_vm(host: SimulatedHost, repo_id: str, vm_id: str, force: Any = False) -> None:
     """Request a shutdown or, with ``force``, destroy the domain."""
     name, vm_uuid = _names(host, repo_id, vm_id)
     if force:
-        machines.destroy(host, name, vm_uuid)
+        run_xm(host, ["xm", "destroy", name], lambda alone: machines.destroy(host, name, vm_uuid))
         return
-    domain = machines.shutdown(host, name, vm_uuid, "poweroff")
+    ask = partial(machines.shutdown, host, name, vm_uuid, "poweroff")
+    domain = run_xm(host, ["xm", "shutdown", name], lambda alone: ask())
     blocks = host.answer("stop_vm graceful") == "blocks"
     if blocks and not machines.wait_until_off(host, domain, GRACEFUL_LIMIT):
         raise plain_fault(f"VM {vm_id} did not stop within {GRACEFUL_LIMIT:.0f} seconds")
@@ -257,7 +269,7 @@ def trigger_vm(host: SimulatedHost, repo_id: str, vm_id: str, name: Any, vcpu: A
 
 def list_vms(host: SimulatedHost) -> list[dict[str, Any]]:
     """Every domain that xend lists, including Domain-0, by name (7.1; xend.md 1.3)."""
-    with host.lock:
+    with connection(host), host.lock:
         advance(host)
         machines.check_list(host)
         found = [listing.describe_domain_0(host)]

@@ -118,6 +118,10 @@ class AgentCode:
         names = {name for kind in self._kinds for name in self._services(kind)}
         self.native = names & set(functions.FUNCTIONS)
 
+    def load(self, name: str) -> types.ModuleType:
+        """A module as the agent has it, e.g. one of the host module's."""
+        return self._importer.load(name)
+
     def _services(self, kind: Any) -> dict[str, Any]:
         services: dict[str, Any] = kind().get_services(API_VERSION)
         return services

@@ -24,9 +24,12 @@ from libcloud_ovm3.simulator import hostdisk
 from libcloud_ovm3.simulator.agent import storage
 from libcloud_ovm3.simulator.dom0 import commands, kernel, listener, xendview
 from libcloud_ovm3.simulator.errors import Killed, Stopped
-from libcloud_ovm3.simulator.host import SimulatedHost
+from libcloud_ovm3.simulator.host import Process, SimulatedHost
+from libcloud_ovm3.simulator.xend import clients
+from libcloud_ovm3.simulator.xend.progress import advance
 
 _KERNEL = ("/proc/", "/sys/")
+_LOGS = "/var/log/xen/"
 _PIDS = itertools.count(20001)  # of detached processes, on all hosts
 
 # Jobs are real processes: clients that wait for one, in simulated time, must not outrun it.
@@ -41,7 +44,7 @@ class _Thread(threading.local):
     """What a thread stands for.
 
     :ivar ends: When its time limit ends, by the host's clock.
-    :ivar process: Pid and start time, here the boot, of the detached process that it is.
+    :ivar process: Pid and boot of the detached process that it is.
     """
 
     ends = math.inf
@@ -63,7 +66,10 @@ class Dom0Overrides:
     def path(self, name: str) -> str:
         """The real path of a file of the host; the kernel's files are written when requested."""
         self._require_alive()
-        if name.startswith(_KERNEL):
+        if name.startswith(_LOGS):
+            with self._host.lock:
+                advance(self._host)  # what has happened by now is in xend's log
+        if f"{name}/".startswith(_KERNEL):
             self._kernel.update()
             return str(self._kernel.top) + name
         return self.root + name
@@ -158,11 +164,12 @@ class Dom0Overrides:
         """
         host, errors = self._host, self._errors
         results: list[tuple[Any, Exception | None]] = []
-        pid = str(next(_PIDS))
-        host.processes.add(pid)
+        session, pid = str(next(_PIDS)), str(next(_PIDS))  # its first process has ended at once
+        host.processes[pid] = Process(session, ["python"], self.uptime())
 
         def act() -> None:
             self._thread.process = (pid, self.boot_id())
+            host.here.session = session
             try:
                 results.append((function(*arguments), None))
             except (Stopped, errors.HostModuleError) as error:
@@ -172,7 +179,7 @@ class Dom0Overrides:
             except Exception as error:
                 results.append((None, errors.Failed(f"{type(error).__name__}: {error}")))
             finally:
-                host.processes.discard(pid)
+                host.processes.pop(pid, None)
 
         end = host.now() + seconds
         host.clock.later(act, 0)
@@ -190,13 +197,25 @@ class Dom0Overrides:
         return listener.Listener(self._host, device)
 
     def process(self) -> tuple[str, str]:
-        """The pid and the start time of the detached process that calls this."""
-        assert self._thread.process is not None
-        return self._thread.process
+        """The pid and the start time of the process that calls this."""
+        if self._thread.process is None:
+            return clients.AGENT, "0"
+        pid = self._thread.process[0]
+        return pid, _ticks(self._host.processes[pid])
 
     def lives(self, pid: str, started: str) -> bool:
         """Whether such a process lives, since the host's last boot."""
-        return pid in self._host.processes and started == self.boot_id()
+        process = self._host.processes.get(pid)
+        return process is not None and started == _ticks(process)
+
+    def session(self) -> str:
+        """The session of the process that calls this."""
+        return clients.session(self._host)
+
+    def session_members(self, session: str) -> list[tuple[str, str]]:
+        """Pid and start time of the processes of a session."""
+        processes = self._host.processes.copy().items()
+        return [(pid, _ticks(one)) for pid, one in processes if one.session == session]
 
     def _require_alive(self) -> None:
         """End a process of before the last boot.
@@ -242,6 +261,11 @@ class Dom0Overrides:
     def log(self, message: str) -> None:
         """Write a line to the host's syslog."""
         self._host.log("NOTICE", "libcloud-ovm3", message, "syslog")
+
+
+def _ticks(process: Process) -> str:
+    """Its start time as /proc has it."""
+    return str(int(process.began * kernel.TICKS))
 
 
 def install(host: SimulatedHost, load: Callable[[str], Any], kinds: list[Any]) -> None:

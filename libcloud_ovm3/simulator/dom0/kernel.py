@@ -13,8 +13,10 @@ from typing import Any
 from libcloud_ovm3.simulator import luns, network
 from libcloud_ovm3.simulator.agent import mounted
 from libcloud_ovm3.simulator.dom0 import xendview
-from libcloud_ovm3.simulator.host import SimulatedHost
+from libcloud_ovm3.simulator.host import Process, SimulatedHost
+from libcloud_ovm3.simulator.xend import clients
 
+TICKS = 100  # of /proc in a second
 _UP, _NO_ARP, _BASE = 0x1, 0x80, 0x1002  # IFF_BROADCAST and IFF_MULTICAST are always set
 
 
@@ -42,7 +44,8 @@ class Kernel:
 def _write(top: Path, wanted: dict[str, str]) -> None:
     for folder in ("proc/net", "sys/block", "sys/class/net"):
         (top / folder).mkdir(parents=True, exist_ok=True)
-    for there in [*top.glob("sys/block/*"), *top.glob("sys/class/net/*"), *top.glob("proc/net/*")]:
+    kinds = ("sys/block/*", "sys/class/net/*", "proc/net/vlan", "proc/[0-9]*")
+    for there in [path for kind in kinds for path in top.glob(kind)]:
         path = there.relative_to(top).as_posix()
         if path not in wanted and not any(name.startswith(f"{path}/") for name in wanted):
             shutil.rmtree(there)
@@ -62,7 +65,11 @@ def _write(top: Path, wanted: dict[str, str]) -> None:
 
 def _files(host: SimulatedHost) -> dict[str, str]:
     """Path -> text; of a directory that may be empty, with a slash at its end, none."""
-    files = {"proc/net/arp": _arp(host)}
+    files = {"proc/net/arp": _arp(host), "proc/net/unix": _sockets(host)}
+    for pid, process in _processes(host).items():
+        fields = [pid, f"({process.words[0][-15:]})", "S", "1", pid, process.session, *["0"] * 15]
+        files[f"proc/{pid}/stat"] = " ".join([*fields, str(int(process.began * TICKS)), "0\n"])
+        files[f"proc/{pid}/cmdline"] = "".join(f"{word}\0" for word in process.words)
     for number, path in enumerate(xendview.loop_files(host)):
         files[f"sys/block/loop{number}/loop/backing_file"] = f"{path}\n"
     with host.lock:
@@ -89,6 +96,33 @@ def _files(host: SimulatedHost) -> dict[str, str]:
             files[f"sys/class/net/{name}/bonding/mode"] = mode
         files |= _vlans(found)
     return files
+
+
+def _sockets(host: SimulatedHost) -> str:
+    """/proc/net/unix: xend's sockets, and both ends of each connection to them."""
+    lines = ["Num       RefCount Protocol Flags    Type St Inode Path"]
+    lines += [_socket(0x10000, 1, 9001 + place, path) for place, path in enumerate(clients.SOCKETS)]
+    for number, inode in host.connections.copy().items():
+        lines.append(_socket(0, 3, number + 500_000, ""))  # the client's end has no path
+        lines.append(_socket(0, 3 if inode else 2, inode, clients.SOCKETS[0]))
+    return "\n".join([*lines, ""])
+
+
+def _socket(flags: int, state: int, inode: int, path: str) -> str:
+    line = f"0000000000000000: {2:08X} {0:08X} {flags:08X} {1:04X} {state:02X} {inode:5}"
+    return f"{line} {path}" if path else line
+
+
+def _processes(host: SimulatedHost) -> dict[str, Process]:
+    """Those that ask something of xend, and xend's own: one receives each domain (4.1)."""
+    found = host.processes.copy()
+    with host.lock:
+        for domain in host.domains:
+            if domain.phase == "incoming" or (domain.phase == "building" and domain.restored):
+                words = ["/usr/lib64/xen/bin/xc_restore", "4", str(domain.domid), "1", "2", "0"]
+                began = max(0.0, host.now() - host.boot_time)
+                found[str(3000 + domain.domid)] = Process(clients.XEND, words, began)
+    return found
 
 
 def _vlans(found: dict[str, Any]) -> dict[str, str]:

@@ -19,10 +19,12 @@ from libcloud_ovm3.simulator.hostdisk import (
     VLAN_SCRIPT,
     exists,
     ifcfg,
+    link,
     packages,
     tree,
 )
 from libcloud_ovm3.simulator.network import CONTROL, state
+from libcloud_ovm3.simulator.xend import log
 
 
 def make(host: SimulatedHost, secure: bool, older_module: bool) -> Path:
@@ -39,8 +41,8 @@ def make(host: SimulatedHost, secure: bool, older_module: bool) -> Path:
         _write(top / path, text)
     for path in ("sbin/service", VLAN_SCRIPT):
         (top / path).chmod(0o755)
-    for path in ("var/log/ovs-agent.log", "var/log/xen/xend.log"):
-        _link(top / path, host.folder / Path(path).name)
+    link(top / "var/log/ovs-agent.log", host.folder / "ovs-agent.log")
+    log.link(host)
     luns.link_by_id(host, luns.own_wwid(host), "sda")
     agent = agentpackage.files(older_module)
     for path in sorted(agent, reverse=True):  # __init__.py last: it marks the tree as complete
@@ -52,15 +54,6 @@ def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     path.chmod(0o644)
-
-
-def _link(path: Path, target: Path) -> None:
-    """Link a log that the simulator writes into the tree."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.is_symlink():
-        path.symlink_to(
-            Path("../" * len(path.parent.relative_to(target.parent).parts), target.name)
-        )
 
 
 def _files(host: SimulatedHost, secure: bool) -> dict[str, str]:

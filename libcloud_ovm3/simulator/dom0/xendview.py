@@ -13,6 +13,7 @@ from libcloud_ovm3.simulator.domain import Domain
 from libcloud_ovm3.simulator.errors import AgentFault
 from libcloud_ovm3.simulator.host import NO_UUID, SimulatedHost
 from libcloud_ovm3.simulator.xend import listing, machines
+from libcloud_ovm3.simulator.xend.clients import connection
 from libcloud_ovm3.simulator.xend.progress import advance, xend
 from libcloud_ovm3.simulator.xend.starting import device_number, disks
 
@@ -63,7 +64,7 @@ class SimulatedXend:
         :raises xmlrpc.client.Fault: Code 2: one of them cannot be refreshed.
         """
         host = self._host
-        with host.lock:
+        with connection(host, self._wait_until), host.lock:
             advance(host)
             try:
                 machines.check_list(host)

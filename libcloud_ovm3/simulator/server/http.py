@@ -17,7 +17,7 @@ import threading
 import traceback
 from typing import Any
 
-from libcloud_ovm3.simulator.errors import AgentFault, Stopped, plain_fault
+from libcloud_ovm3.simulator.errors import AgentFault, Killed, Stopped, plain_fault
 from libcloud_ovm3.simulator.host import SimulatedHost
 from libcloud_ovm3.simulator.server import wire
 from libcloud_ovm3.simulator.server.backend import Backend
@@ -170,7 +170,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         try:
             self._post()
-        except (OSError, _Close, Stopped):
+        except (OSError, _Close, Stopped, Killed):
             self.close_connection = True
             self.break_connection()
 
@@ -285,7 +285,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self._send(200, body)
 
     def _take_effect(self, name: str, arguments: list[Any]) -> None:
-        with contextlib.suppress(Stopped):
+        with contextlib.suppress(Stopped, Killed):
             self._result(name, arguments)
         self.server.host.response_sent()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import re
+from functools import partial
 from typing import Any
 
 from libcloud_ovm3.simulator.domain import Domain
@@ -15,6 +16,7 @@ from libcloud_ovm3.simulator.errors import AgentFault
 from libcloud_ovm3.simulator.host import SimulatedHost
 from libcloud_ovm3.simulator.vmcfg import number, strings
 from libcloud_ovm3.simulator.xend import life
+from libcloud_ovm3.simulator.xend.clients import connection, run_xm
 from libcloud_ovm3.simulator.xend.machines import check_not_real, find, look_up, refused
 from libcloud_ovm3.simulator.xend.progress import advance, find_memory, wait, xend
 from libcloud_ovm3.simulator.xend.starting import (
@@ -40,13 +42,20 @@ def configure(host: SimulatedHost, name: str, vm_uuid: str, params: dict[str, An
     """
     with xend(host):
         domain = look_up(host, name, vm_uuid)
-    if domain is None:
-        return
+    if domain is not None:
+        run_xm(host, ["xm"], partial(_change, host, domain, params))
+
+
+def _change(host: SimulatedHost, domain: Domain, params: dict[str, Any], alone: bool) -> None:
+    """``alone``: its process has died, and the first change is all that is done."""
     for key, change in SETTERS.items():
         if key in params and params[key] != domain.config.get(key):
-            change(host, domain, params[key])
+            with connection(host):
+                change(host, domain, params[key])
             with host.lock:
                 host.save()
+            if alone:
+                return
 
 
 def _refuse(command: str, domain: Domain, text: str) -> AgentFault:

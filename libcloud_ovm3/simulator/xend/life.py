@@ -16,6 +16,7 @@ from libcloud_ovm3.simulator.errors import AgentFault
 from libcloud_ovm3.simulator.files import real_path
 from libcloud_ovm3.simulator.host import SimulatedHost
 from libcloud_ovm3.simulator.vmcfg import dashed, is_hvm, number
+from libcloud_ovm3.simulator.xend import log
 from libcloud_ovm3.simulator.xend.starting import (
     boot_refusal,
     device_refusal,
@@ -29,7 +30,6 @@ from libcloud_ovm3.simulator.xend.starting import (
 )
 
 RESTARTS = ("restart", "coredump-restart", "rename-restart")
-REASONS = {"poweroff": 0, "reboot": 1, "crash": 3}
 RESTART_MB = 16  # tested before a guest is built again (xend.md 1.6)
 #: Simulated seconds for which the list shows the old state after a guest has powered off.
 STALE_SECONDS = 0.2
@@ -74,6 +74,8 @@ def step(host: SimulatedHost, domain: Domain, at: float) -> None:
     elif domain.phase == "dying":
         end(host, domain, at)
     elif domain.phase in ("incoming", "zombie"):  # an incomplete domain, or its backends end
+        if domain.phase == "incoming":
+            log.ended(host, domain, at)
         domain.phase = "gone"
 
 
@@ -84,6 +86,8 @@ def lock_held_until(host: SimulatedHost) -> float:
         for domain in host.domains
         if domain.waited and domain.phase in ("building", "arriving")
     ]
+    if "xend is busy" in host.faults:
+        waiting.append(host.now() + host.clock.poll)
     return max([host.busy_until, *waiting])
 
 
@@ -103,15 +107,17 @@ def _build(host: SimulatedHost, domain: Domain, at: float) -> None:
         domain.until = at + memory_wait(host, memory_needed_mb(domain.config))
         return
     if refusal := refusal or ("" if domain.restored else boot_refusal(host, domain.config)):
-        fail(host, domain, refusal)
+        fail(host, domain, refusal, at)
         return
     domain.start_time = domain.start_time if domain.restored else at  # before the device wait: 2
-    _to_devices(host, domain, at)
+    to_devices(host, domain, at)
 
 
-def _to_devices(host: SimulatedHost, domain: Domain, at: float) -> None:
+def to_devices(host: SimulatedHost, domain: Domain, at: float) -> None:
+    """Its memory is there: wait for the devices, which are announced."""
     domain.phase, domain.until = "devices", at + host.settings.device_seconds
     domain.waited = False
+    log.write(host, "stored", domain, at)
     if "devices hang" in host.faults and (domain.config.get("disk") or domain.config.get("vif")):
         domain.until = at + host.settings.device_timeout_seconds
         domain.lost = hanging_device(domain)
@@ -131,18 +137,25 @@ def _connect_devices(host: SimulatedHost, domain: Domain, at: float) -> None:
         or device_refusal(host, domain)
         or (real and real.refusal(host, domain))
     ):
-        fail(host, domain, refusal)
-    elif "xm dies" in host.faults and not (domain.restored or domain.again):
+        fail(host, domain, refusal, at)
+    elif domain.alone or ("xm dies" in host.faults and not (domain.restored or domain.again)):
         domain.until, domain.error = None, "killed"  # no process is left to unpause it: 3
     else:
         release(host, domain, at)
 
 
-def fail(host: SimulatedHost, domain: Domain, refusal: str) -> None:
+def fail(host: SimulatedHost, domain: Domain, refusal: str, at: float) -> None:
     """Remove the domain; its ``error`` says why."""
+    if domain.phase in ("building", "arriving"):
+        log.write(host, "not started", domain, at, error=refusal)
+        log.ended(host, domain, at)
+        log.write(host, "not built", domain, at, error=refusal)
+    elif domain.phase == "devices":
+        log.write(host, "not connected", domain, at, error=refusal)
+        log.ended(host, domain, at)
+    if domain.again:
+        log.write(host, "not again", domain, at, domid=domain.ended, error=refusal)
     domain.error, domain.phase = refusal, "gone"
-    what = "Failed to restart domain" if domain.again else "Failed to create domain"
-    host.log("ERROR", "xend", f"{what} {domain.domid} ({domain.name}): {refusal}", "xend.log")
 
 
 def release(host: SimulatedHost, domain: Domain, at: float) -> None:
@@ -155,7 +168,7 @@ def release(host: SimulatedHost, domain: Domain, at: float) -> None:
     requested = requested_vnc_port(domain.config)
     domain.vnc_port = requested or next(port for port in range(5900, 6900) if port not in taken)
     if domain.vnc_port in taken or "qemu dies" in host.faults:
-        host.log("WARNING", "xend", f"domain {domain.name}: device model failed", "xend.log")
+        log.write(host, "no device model", domain, at)
         guest_stopped(host, domain, "crash", at)  # it counts as a crash: 1.5
 
 
@@ -181,8 +194,7 @@ def guest_stopped(host: SimulatedHost, domain: Domain, reason: str, at: float) -
     # Without the lock the list cannot be refreshed: the old state, the new status (1.2, 1.3).
     domain.stale_until = max(at + STALE_SECONDS, lock_held_until(host))
     domain.request, domain.request_due, domain.vnc_port = "", None, None
-    text = f"Domain has shutdown: name={domain.name} id={domain.domid} reason={REASONS[reason]}"
-    host.log("INFO", "xend", text, "xend.log")
+    log.write(host, "crashed" if reason == "crash" else "shutdown", domain, at, reason=reason)
     what = action(domain)
     if what == "preserve":
         domain.phase, domain.until = "kept", None
@@ -204,7 +216,7 @@ def _dump(host: SimulatedHost, domain: Domain) -> None:
         with (folder / f"{stamp}.{domain.domid}.core").open("wb") as file:
             file.truncate(number(domain.config, "memory", 128) << 20)
     except (OSError, AgentFault) as error:
-        host.log("ERROR", "xend", f"core dump of {domain.name} failed: {error}", "xend.log")
+        log.write(host, "no core dump", domain, error=error)
 
 
 def _after_stop(host: SimulatedHost, domain: Domain, at: float) -> None:
@@ -212,9 +224,7 @@ def _after_stop(host: SimulatedHost, domain: Domain, at: float) -> None:
     if action(domain) not in RESTARTS:
         end(host, domain, at)
         return
-    if at - domain.start_time < host.minimum_restart_seconds:
-        text = f"VM {domain.name} restarting too fast (domain {domain.domid}), not restarting"
-        host.log("ERROR", "xend", text, "xend.log")
+    if is_too_young(host, domain, at):
         end(host, domain, at)
         return
     if action(domain) == "rename-restart":
@@ -224,8 +234,18 @@ def _after_stop(host: SimulatedHost, domain: Domain, at: float) -> None:
     to_gap(host, domain, at)
 
 
+def is_too_young(host: SimulatedHost, domain: Domain, at: float) -> bool:
+    """Whether it is not restarted, as it was started just now (2), which xend writes down."""
+    age = at - domain.start_time
+    if age >= host.minimum_restart_seconds:
+        return False
+    log.write(host, "too fast", domain, at, age=age)
+    return True
+
+
 def to_gap(host: SimulatedHost, domain: Domain, at: float) -> None:
     """Destroy for a restart: not listed until the restart thread has the lock (1.6)."""
+    log.ended(host, domain, at)
     domain.phase, domain.until = "gap", max(at + host.settings.reboot_gap, lock_held_until(host))
     domain.reason, domain.paused, domain.vnc_port = "", False, None
     domain.waited = domain.restored = domain.start_paused = False
@@ -241,25 +261,39 @@ def _build_again(host: SimulatedHost, domain: Domain, at: float) -> None:
     if (held := lock_held_until(host)) > at:
         domain.until = held
         return
-    domain.again = True
+    domain.again, domain.ended = True, domain.domid
     if refusal := memory_refusal(host, RESTART_MB):
-        fail(host, domain, refusal)
+        fail(host, domain, refusal, at)
         return
     domain.domid = new_domid(host)
     domain.vif_ids = list(range(len(domain.macs)))
     domain.next_vif_id = len(domain.macs)
     domain.phase, domain.until = "building", at
-    host.log("INFO", "xend", f"Adding Domain: {domain.domid}", "xend.log")
+    added(host, domain, "again", at)
 
 
 def end(host: SimulatedHost, domain: Domain, at: float) -> None:
     """Take it off the list; its block backends exist some seconds longer (xend.md 2, 10.5)."""
+    if domain.phase != "dying":  # written when it was asked for
+        log.ended(host, domain, at)
     domain.phase, domain.until = "zombie", at + host.settings.backend_seconds
     domain.leaving = []
 
 
-def new_domain(host: SimulatedHost, config: dict[str, Any]) -> Domain:
-    """A domain whose build starts; the caller adds it to the list."""
+def added(host: SimulatedHost, domain: Domain, what: str, at: float) -> None:
+    """Write that a domain has its number.
+
+    :param what: ``create``, ``restore`` or ``again``.
+    """
+    log.write(host, what, domain, at)
+    log.write(host, "added", domain, at)
+
+
+def new_domain(host: SimulatedHost, config: dict[str, Any], at: float | None = None) -> Domain:
+    """A domain whose build starts; the caller adds it to the list.
+
+    :param at: When it starts; None for now.
+    """
     # xm accepts only these types; a bool or None is dropped silently (xend.md 7).
     taken = {
         key: copy.deepcopy(value)
@@ -270,13 +304,14 @@ def new_domain(host: SimulatedHost, config: dict[str, Any]) -> Domain:
     taken["maxmem"] = number(taken, "maxmem", 0) or number(taken, "memory", 128)
     taken["maxvcpus"] = max(number(taken, "maxvcpus", 0), number(taken, "vcpus", 1))
     nics = vifs(taken)
-    return Domain(
+    begun = host.now() if at is None else at
+    domain = Domain(
         name=str(taken.get("name") or "vm.cfg"),
         uuid=dashed(str(taken.get("uuid") or uuid.uuid4())),
         domid=new_domid(host),
         config=taken,
         phase="building",
-        until=host.now() + host.settings.build_seconds,
+        until=begun + host.settings.build_seconds,
         start_paused=number(taken, "paused", 0) == 1,
         macs=[options.get("mac") or random_mac() for options in nics],
         vif_ids=list(range(len(nics))),
@@ -284,6 +319,8 @@ def new_domain(host: SimulatedHost, config: dict[str, Any]) -> Domain:
         seed=str(uuid.uuid4()),
         real=host.machines is not None and bool(disks(taken)),
     )
+    added(host, domain, "create", begun)
+    return domain
 
 
 def random_mac() -> str:

@@ -12,7 +12,8 @@ from libcloud_ovm3.simulator.domain import Domain
 from libcloud_ovm3.simulator.errors import AgentFault, SimulatorError, command_fault, plain_fault
 from libcloud_ovm3.simulator.host import SimulatedHost
 from libcloud_ovm3.simulator.vmcfg import dashed, is_hvm, number, strings
-from libcloud_ovm3.simulator.xend import life
+from libcloud_ovm3.simulator.xend import life, log
+from libcloud_ovm3.simulator.xend.clients import connection
 from libcloud_ovm3.simulator.xend.listing import listed, status
 from libcloud_ovm3.simulator.xend.progress import advance as advance  # noqa: PLC0414 - for callers that only read
 from libcloud_ovm3.simulator.xend.progress import wait, xend
@@ -96,24 +97,38 @@ def check_not_real(domain: Domain, what: str) -> None:
         raise plain_fault(f"not modelled by the simulator with machines: {what}")
 
 
-def start(host: SimulatedHost, path: str, config: dict[str, Any]) -> None:
-    """``xm create``: returns when the domain is unpaused; it is listed meanwhile."""
+def start(host: SimulatedHost, path: str, config: dict[str, Any], alone: bool = False) -> None:
+    """``xm create``: returns when the domain is unpaused; it is listed meanwhile.
+
+    :param alone: Whether its process has died: its first call of xend is all that is done.
+    """
     command = ["xm", "create", path]
     if number(config, "dryrun", 0) or number(config, "xmldryrun", 0):
         return
     name = str(config.get("name") or "vm.cfg")
     vm_uuid = dashed(str(config.get("uuid") or ""))
-    with xend(host):
-        text = config_refusal(host, config, name)
-        other = find(host, name, vm_uuid)
-        if not text and other is not None:
-            text = f"Domain '{name}' already exists with ID '{other.domid}'"
-        if text:
-            raise command_fault(command, 1, f"Error: {text}")
-        domain = life.new_domain(host, config)
-        host.domains.append(domain)
-        host.save()
-    await_start(host, domain, command)
+    with connection(host):
+        with xend(host):
+            text = config_refusal(host, config, name)
+            other = find(host, name, vm_uuid)
+            if not text and other is not None:
+                text = f"Domain '{name}' already exists with ID '{other.domid}'"
+            if text:
+                raise command_fault(command, 1, f"Error: {text}")
+            domain = life.new_domain(host, config)
+            domain.alone = alone
+            host.domains.append(domain)
+            host.save()
+        _await(host, domain, "building")
+    if not alone:
+        await_start(host, domain, command)
+
+
+def _await(host: SimulatedHost, domain: Domain, phase: str) -> None:
+    while domain.phase == phase and domain.until is not None:
+        host.wait_until(domain.until)
+        with host.lock:
+            advance(host)
 
 
 def await_start(host: SimulatedHost, domain: Domain, command: list[str]) -> None:
@@ -121,10 +136,9 @@ def await_start(host: SimulatedHost, domain: Domain, command: list[str]) -> None
 
     :raises AgentFault: The build failed, or the domain was destroyed meanwhile.
     """
-    while domain.phase in ("building", "devices") and domain.until is not None:
-        host.wait_until(domain.until)
-        with host.lock:
-            advance(host)
+    for phase in ("building", "devices"):
+        with connection(host):
+            _await(host, domain, phase)
     if domain.error == "killed":
         raise command_fault(command, -9, "")
     if domain.error:
@@ -155,21 +169,23 @@ def shutdown(host: SimulatedHost, name: str, vm_uuid: str, reason: str) -> Domai
 
 def destroy(host: SimulatedHost, name: str, vm_uuid: str) -> None:
     """Destroy a domain. One that is off and about to restart comes back (xend.md 1.6)."""
+    with connection(host):
+        _destroy(host, name, vm_uuid)
+
+
+def _destroy(host: SimulatedHost, name: str, vm_uuid: str) -> None:
     with xend(host):
         domain = need(host, "destroy", name, vm_uuid)
         now = host.now()
-        young = now - domain.start_time < host.minimum_restart_seconds
-        if (
-            domain.phase in ("off", "crashed")
-            and life.action(domain) in life.RESTARTS
-            and not young
-        ):
+        restarts = domain.phase in ("off", "crashed") and life.action(domain) in life.RESTARTS
+        if restarts and not life.is_too_young(host, domain, now):
             life.to_gap(host, domain, now)
             host.save()
             return
+        log.ended(host, domain)
         if "destroy fails" in host.faults:  # errors are logged and success is reported: 4
             domain.name, domain.phase, domain.until = "Domain-Unnamed", "unnamed", None
-            host.log("ERROR", "xend", f"destroy of domain {domain.domid} failed", "xend.log")
+            log.write(host, "destroy failed", domain, error="(22, 'Invalid argument')")
             host.save()
             return
         seconds = 10 if domain.adopted else host.settings.destroy_seconds  # device model: 2
@@ -285,5 +301,11 @@ def restart_xend(host: SimulatedHost) -> None:
         for transfer in host.transfers:
             transfer.stage, transfer.until, transfer.error = "failing", host.now(), "killed"
         host.busy_until = 0.0
+        host.connections.clear()
+        host.xend_starts += 1
         host.domains = [domain for domain in host.domains if domain.phase != "gone"]
+        log.started(host, again=True)
+        for domain in listed(host):
+            log.write(host, "found", domain)
+            log.write(host, "added", domain)
         host.save()

@@ -14,6 +14,7 @@ from libcloud_ovm3.simulator.errors import command_fault
 from libcloud_ovm3.simulator.host import SimulatedHost
 from libcloud_ovm3.simulator.vmcfg import number
 from libcloud_ovm3.simulator.xend import life
+from libcloud_ovm3.simulator.xend.clients import connection
 from libcloud_ovm3.simulator.xend.listing import status
 from libcloud_ovm3.simulator.xend.machines import check_not_real, need, refused
 from libcloud_ovm3.simulator.xend.progress import find_memory, wait_for, xend
@@ -35,6 +36,17 @@ def migrate(
     shadow_mb = vcpus + memory / 256
     if live and (refusal := find_memory(host, shadow_mb)):
         raise refused("migrate", name, refusal)
+    with connection(host):
+        _migrate(host, name, vm_uuid, command, target)
+
+
+def _migrate(
+    host: SimulatedHost,
+    name: str,
+    vm_uuid: str,
+    command: list[str],
+    target: SimulatedHost | None,
+) -> None:
     with xend(host):
         domain = need(host, "migrate", name, vm_uuid)
         if status(domain) != 2:
@@ -71,6 +83,7 @@ def _begin(host: SimulatedHost, target: SimulatedHost, domain: Domain) -> Transf
     )
     domain.name = f"migrating-{domain.name}"
     target.domains.append(arriving)
+    life.added(target, arriving, "restore", target.now())
     host.transfers.append(transfer)
     target.save()
     host.save()

@@ -6,9 +6,9 @@ import contextlib
 from collections.abc import Callable, Iterator
 
 from libcloud_ovm3.simulator.domain import Domain, Transfer
-from libcloud_ovm3.simulator.errors import Stopped
+from libcloud_ovm3.simulator.errors import AgentFault, Stopped
 from libcloud_ovm3.simulator.host import SimulatedHost
-from libcloud_ovm3.simulator.xend import life, transfer
+from libcloud_ovm3.simulator.xend import clients, life, log, transfer
 from libcloud_ovm3.simulator.xend.starting import memory_refusal
 
 Due = tuple[float, SimulatedHost, "Domain | Transfer"]
@@ -16,6 +16,8 @@ Due = tuple[float, SimulatedHost, "Domain | Transfer"]
 
 def advance(host: SimulatedHost) -> None:
     """Run every event that is due by now. Called with the lock held."""
+    if log.started(host):
+        host.save()
     for domain, reason in host.machines.ended(host) if host.machines else ():
         guest_stopped(host, domain, reason)
     changed: dict[int, SimulatedHost] = {}
@@ -63,18 +65,23 @@ def xend(host: SimulatedHost, wait_until: Callable[[float], None] | None = None)
 
     :param wait_until: Waits until a time of the host's clock; None for the host's own method.
     :raises Stopped: The simulator was stopped meanwhile.
+    :raises AgentFault: xend was restarted meanwhile.
     """
-    while True:
-        with host.lock:
-            now = host.now()  # first: events that are due by then have run
-            advance(host)
-            held = life.lock_held_until(host)
-            if held <= now:
-                yield
-                if host.machines:
-                    host.machines.follow(host)
-                return
-        (wait_until or host.wait_until)(held)
+    starts = host.xend_starts
+    with clients.connection(host, wait_until):
+        while True:
+            with host.lock:
+                now = host.now()  # first: events that are due by then have run
+                advance(host)
+                if starts != host.xend_starts:
+                    raise AgentFault("socket.error", "(104, 'Connection reset by peer')")
+                held = life.lock_held_until(host)
+                if held <= now:
+                    yield
+                    if host.machines:
+                        host.machines.follow(host)
+                    return
+            (wait_until or host.wait_until)(held)
 
 
 def find_memory(host: SimulatedHost, needed_mb: float) -> str:

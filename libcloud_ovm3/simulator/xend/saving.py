@@ -10,6 +10,7 @@ from libcloud_ovm3.simulator.errors import AgentFault, command_fault
 from libcloud_ovm3.simulator.files import real_path
 from libcloud_ovm3.simulator.host import SimulatedHost
 from libcloud_ovm3.simulator.xend import life
+from libcloud_ovm3.simulator.xend.clients import connection
 from libcloud_ovm3.simulator.xend.listing import status
 from libcloud_ovm3.simulator.xend.machines import (
     await_start,
@@ -25,6 +26,11 @@ from libcloud_ovm3.simulator.xend.transfer import seconds_for
 
 def save(host: SimulatedHost, name: str, vm_uuid: str, path: str, checkpoint: Any) -> None:
     """Return when the file is complete and the domain gone, or resumed with ``checkpoint``."""
+    with connection(host):
+        _save(host, name, vm_uuid, path, checkpoint)
+
+
+def _save(host: SimulatedHost, name: str, vm_uuid: str, path: str, checkpoint: Any) -> None:
     command = ["xm", "save", name, path]
     with xend(host):
         domain = need(host, "save", name, vm_uuid)
@@ -54,6 +60,11 @@ def save(host: SimulatedHost, name: str, vm_uuid: str, path: str, checkpoint: An
 
 def restore(host: SimulatedHost, path: str, paused: Any) -> None:
     """Build a domain from a file. The file stays; a later restore meets newer disks."""
+    with connection(host):
+        _restore(host, path, paused)
+
+
+def _restore(host: SimulatedHost, path: str, paused: Any) -> None:
     command = ["xm", "restore", path]
     with xend(host):
         try:
@@ -76,5 +87,6 @@ def restore(host: SimulatedHost, path: str, paused: Any) -> None:
         domain.next_vif_id = len(domain.vif_ids)
         domain.restored, domain.start_paused = True, bool(paused)
         host.domains.append(domain)
+        life.added(host, domain, "restore", host.now())
         host.save()
     await_start(host, domain, command)

@@ -15,7 +15,7 @@ from libcloud_ovm3.simulator.errors import AgentFault
 from libcloud_ovm3.simulator.files import real_path
 from libcloud_ovm3.simulator.host import SimulatedHost
 from libcloud_ovm3.simulator.vmcfg import is_hvm, number
-from libcloud_ovm3.simulator.xend import life
+from libcloud_ovm3.simulator.xend import life, log
 from libcloud_ovm3.simulator.xend.starting import boot_refusal, memory_needed_mb, memory_refusal
 
 SUSPEND_SECONDS = 60.0  # 60 checks, one per second (xend.md 2)
@@ -82,11 +82,12 @@ def _receive(host: SimulatedHost, transfer: Transfer, domain: Domain | None, at:
         refusal = refusal or "cannot restore non-migratable domain"
     if "migration refused" in target.faults | host.faults:
         refusal = refusal or "/usr/lib64/xen/bin/xc_restore 4 1 1 2 0 0 0 failed"
+    there = _target_time(host, target, at)
     if collides:  # its text has quotes and cannot be parsed: the source's is shown (4.1)
-        life.fail(target, arriving, f"VM name '{arriving.name}' already exists")
+        life.fail(target, arriving, f"VM name '{arriving.name}' already exists", there)
         _resume(host, transfer, domain, "/usr/lib64/xen/bin/xc_save 3 1 0 0 1 failed")
     elif refusal:
-        life.fail(target, arriving, refusal)
+        life.fail(target, arriving, refusal, there)
         _resume(host, transfer, domain, f"{refusal} (from {target.address})")
     else:
         arriving.phase, arriving.until, arriving.waited = "incoming", None, False
@@ -105,7 +106,7 @@ def _resume(host: SimulatedHost, transfer: Transfer, domain: Domain, error: str)
     if transfer.stage == "rest":
         domain.phase = "running"
     domain.name, transfer.error, transfer.stage = transfer.name, error, "done"
-    host.log("ERROR", "xend", f"Save of {domain.name} failed: {error}", "xend.log")
+    log.write(host, "save failed", domain, error=error)
 
 
 def _break_off(
@@ -126,7 +127,8 @@ def _break_off(
         forever = not network.responds(target) or "migration cut" in host.faults
         gone = _target_time(host, target, at) + host.settings.half_domain_seconds
         arriving.phase, arriving.until = "incoming", None if forever else gone
-    host.log("ERROR", "xend", f"Migration of {transfer.name} failed: {text}", "xend.log")
+    if domain is not None:
+        log.write(host, "save failed", domain, at, error=text)
     transfer.error, transfer.stage, transfer.until = TIMED_OUT, "failing", at + TIMED_OUT_SECONDS
 
 
@@ -144,6 +146,7 @@ def _suspend(host: SimulatedHost, transfer: Transfer, domain: Domain, at: float)
         _break_off(host, transfer, domain, at, text)
     else:
         domain.phase, domain.until = "suspended", None
+        log.write(host, "shutdown", domain, at, reason="suspend")
         transfer.stage, transfer.until = "rest", at + host.settings.off_seconds
 
 
@@ -151,7 +154,7 @@ def _arrived(host: SimulatedHost, transfer: Transfer, domain: Domain, at: float)
     """Success means that the source is gone. The source does not learn how the target continues."""
     arriving = target_domain(host, transfer)
     if transfer.to is None:
-        if error := _write(host, transfer, domain):
+        if error := write_state(host, transfer.path, domain, transfer.name):
             _resume(host, transfer, domain, error)
             return
         if transfer.checkpoint:
@@ -162,8 +165,10 @@ def _arrived(host: SimulatedHost, transfer: Transfer, domain: Domain, at: float)
         return
     else:
         target = host.peers[transfer.to]
+        there = _target_time(host, target, at)
+        log.write(target, "stored", arriving, there)
         arriving.phase, arriving.start_paused = "devices", False
-        arriving.until = _target_time(host, target, at) + host.settings.device_seconds
+        arriving.until = there + host.settings.device_seconds
         arriving.held_mb, arriving.online_vcpus = domain.held_mb, domain.online_vcpus
         if "migration loses" in host.faults or "devices hang" in target.faults:
             arriving.lost = life.hanging_device(arriving)
@@ -171,11 +176,11 @@ def _arrived(host: SimulatedHost, transfer: Transfer, domain: Domain, at: float)
     transfer.stage = "done"
 
 
-def _write(host: SimulatedHost, transfer: Transfer, domain: Domain) -> str:
+def write_state(host: SimulatedHost, path: str, domain: Domain, name: str) -> str:
     """Write the state file; xend's text if it cannot be written."""
-    state = asdict(domain) | {"name": transfer.name, "phase": "building"}
+    state = asdict(domain) | {"name": name, "phase": "building"}
     try:
-        real_path(host, transfer.path).write_text(json.dumps({"xend": state}))
+        real_path(host, path).write_text(json.dumps({"xend": state}))
     except (OSError, AgentFault) as error:
-        return f"can't write guest state file {transfer.path}: {error}"
+        return f"can't write guest state file {path}: {error}"
     return ""

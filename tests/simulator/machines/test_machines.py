@@ -89,7 +89,10 @@ def test_xend_and_the_machine_tell_each_other(sim: Simulator) -> None:
     eventually(lambda: told(folder)[4:] == ["qmp_capabilities", "cont"])
     assert len(processes(sim.root)) == 1
     log = (sim.hosts[0].folder / "xend.log").read_text()
-    assert re.findall("reason=1|Adding Domain: 2", log) == ["reason=1", "Adding Domain: 2"]
+    assert re.findall("reason=reboot|Adding Domain: 2", log) == [
+        "reason=reboot",
+        "Adding Domain: 2",
+    ]
 
     # A request to reboot is the power button, too; the guest that powers off comes back.
     agent.reboot_vm(sim.repository_id, vm_id, 0)

@@ -1,0 +1,130 @@
+"""Settling a claim on this host: what is here of the VM now, and the claim that says so.
+
+The decisions are those of :mod:`.claims`, the answers those of :mod:`.observations`. All of it is
+done under the lock of the VM, with the claim read under it.
+"""
+
+from libcloud_ovm3_host import (change_vm, claim_store, claims, errors, observations, vm_files)
+from libcloud_ovm3_host.compat import error, plain
+
+_END = '\n'.encode('ascii')
+_WHY = {
+    'works': 'something of it, or a connection to xend, still goes on',
+    'comebacks': 'xendomains or xend would start it by itself: a saved guest, /etc/xen/auto, or a '
+                 'managed domain',
+    'log': "xend's log does not say that all of it has ended",
+    'backends': 'its disks are still open'}
+
+
+def settle(dom0, request, version, claim, here, identity):
+    """``(version, claim, why)``: the claim that is current then, and why it is not another one.
+
+    ``version``, ``claim``: the newest, read under the lock; ``identity``: ``(uuid, name)`` of the
+    VM. Raises Conflict (somebody else has written a version), Failed (whether it was written is not
+    known).
+    """
+    finding, why = _find(dom0, request, claim, here, identity)
+    is_own = claim['at'].split(' ')[0] == here[0] and claim['kind'] in (claims.DOUBT, claims.MOVING)
+    if is_own and finding != claims.STAYS:
+        _put_back(dom0, request, claim)
+    content = current(dom0, request)
+    made, refusal = claims.settled(claim, here, finding, content is not None,
+                                   _digest(dom0, request, claim, content))
+    if made is None:
+        return version, claim, why or refusal
+    if not claim_store.write(dom0, request['client'], request['operation'], request['mount'],
+                             request['document'], request['folder'], version + 1, made):
+        raise errors.Conflict('the claim has just been settled by this operation')
+    if here[0] not in dict(made['hosts']):
+        claim_store.forget(dom0, request)
+    return version + 1, made, ''
+
+
+def _digest(dom0, target, claim, content):
+    """The digest of vm.cfg to record; None: as recorded, as nothing has changed it since."""
+    if claim['kind'] not in (claims.DOUBT, claims.MOVING) and claim['digest']:
+        return None
+    before = vm_files.digest(claim.get(claims.CONTENT))
+    return claims.digest_after(claim, before, vm_files.digest(content),
+                               vm_files.direct_digest(dom0, target))
+
+
+def _put_back(dom0, target, claim):
+    """Put back the vm.cfg of before an operation that was killed while the agent wrote it.
+
+    The agent writes it in place, as far as is known; its text is lines. What has lost its last end
+    of a line is not whole. (One that was cut between two lines cannot be told from a whole one.)
+    """
+    before = claim.get(claims.CONTENT)
+    if claim['function'] == claims.CONFIGURE and not claim['outcome'] and before:
+        found = current(dom0, target)
+        if found is not None and before.endswith(_END) and not found.endswith(_END):
+            vm_files.replace(dom0, target, claim['operation'], before)
+
+
+def _find(dom0, request, claim, here, identity):
+    """``(finding, why)``: what :func:`.claims.after_look` makes of the looks, in their order."""
+    known = {}
+    for look in claims.LOOKS:
+        try:
+            if not known:
+                known['began'] = observations.mark_log(dom0)
+            answer = _answer(dom0, look, request, claim, here, identity, known)
+        except errors.HostModuleError:
+            return claims.STAYS, '%s: %s' % (look, error())
+        following = claims.after_look(look, answer)
+        if following != claims.NEXT:
+            return following, _WHY.get(look, '')
+    raise errors.Failed('the looks have no end')
+
+
+def _answer(dom0, look, request, claim, here, identity, known):
+    """``known``: what one look leaves for a later one."""
+    uuid, name = identity
+    if look == 'works':
+        if change_vm.unfinished(dom0, request):  # of before there were claims
+            return observations.SOME
+        return observations.works(dom0, claim_store.sessions(dom0, request))
+    if look == 'comebacks':
+        return observations.comebacks(dom0, uuid, name)
+    if look == 'look':
+        return observations.look(dom0, uuid)
+    if look == 'log':
+        state, known['domids'] = observations.log_since(
+            dom0, uuid, name, log_mark(dom0, request), known['began'])
+        return state
+    definition = current(dom0, request) or claim.get(claims.CONTENT) or ''.encode('ascii')
+    return observations.backends(dom0, known['domids'], uuid, definition,
+                                 observations.BACKEND_SECONDS)
+
+
+def log_mark(dom0, target):
+    """This host's mark in xend's log, ``{}`` if there is none."""
+    mark = claim_store.get_mark(dom0, target)
+    if mark:
+        return dict([(key, mark[key]) for key in ('inode', 'offset', 'tail')])
+    return {}
+
+
+def current(dom0, target):
+    """The bytes of vm.cfg; None if there is none. Raises NotAllowed, NotMounted, Failed."""
+    try:
+        return vm_files.content(dom0, target)
+    except errors.NotFound:
+        return None
+
+
+def identity_of(dom0, target, claim):
+    """``(uuid, name)`` of a VM, by its vm.cfg, by what it was before the operation, or by what this
+    host has recorded. Raises Failed."""
+    mark = claim_store.get_mark(dom0, target)
+    for data in (current(dom0, target), claim.get(claims.CONTENT)):
+        if data:
+            try:
+                return vm_files.identity(data)
+            except errors.Failed:  # half a file, or an edited one
+                if not mark:
+                    raise
+    if not mark:
+        raise errors.Failed('vm.cfg is not there, and nothing says which VM it was')
+    return plain(mark['uuid']), plain(mark['name'])

@@ -1,0 +1,266 @@
+"""Claims as files: ``<mount>/.libcloud-ovm3/claims/``, which has
+
+* ``name``: 32 random digits. A request names them: a folder that was made anew has others, and
+  versions that mean something else.
+* ``hosts/<uuid of the server>``: which host that is, by a random token on its own disk. Boards come
+  with a placeholder for their uuid (agent-behaviour.md 19): of two hosts with one uuid the second
+  is refused.
+* ``<document of the definition>/<version>``: the claim, by the rules of :mod:`.documents`.
+
+On the host's own disk, for each claimed VM that may be here: the place in xend's log from which on
+the log shows all of it (:func:`.observations.mark_log`), and its uuid and name; and the sessions of
+its operations.
+"""
+
+import binascii
+import errno
+import os
+
+from libcloud_ovm3_host import (claim_records, dirfd, documents, errors, host_identity, local_state,
+                                records, safe_paths, state_dir)
+from libcloud_ovm3_host.compat import describe, error, plain, to_bytes, to_text
+
+_FOLDER, _NAME, _HOSTS = 'claims', 'name', 'hosts'
+_LOCAL, _SESSIONS = 'claims', 'sessions-'
+_TOKEN = 'host'
+_TOKEN_BYTES = 16
+_LONGEST = 100
+
+
+# --- this host ----------------------------------------------------------------------------------
+
+def here(dom0, mount_point):
+    """``(host, boot)`` of this host, as claims name it. Raises NotFound (no claims are there),
+    Conflict (another host has this uuid), Failed."""
+    uuid = host_identity.identity(dom0)['host_uuid'].lower()
+    if not uuid:
+        raise errors.Failed('the agent does not report the uuid of this server, by which claims '
+                            'name it')
+    token = _token(dom0)
+    temporary = state_dir.open_folder(dom0, mount_point, [state_dir.TEMPORARY], True)
+    try:
+        folder = state_dir.open_folder(dom0, mount_point, [_FOLDER, _HOSTS], False)
+        try:
+            try:
+                state_dir.create(temporary, binascii.hexlify(os.urandom(8)).decode('ascii'), token,
+                                 folder, uuid)
+            except errors.Exists:
+                if state_dir.read_whole(folder, uuid, _LONGEST) != token:
+                    raise errors.Conflict(
+                        'another host with the server uuid %s has claims in this repository; give '
+                        'this one a uuid of its own, or remove .libcloud-ovm3/claims/hosts/%s if '
+                        'that host is gone for good' % (uuid, uuid))
+        finally:
+            os.close(folder)
+    finally:
+        os.close(temporary)
+    return str(uuid), str(dom0.boot_id())
+
+
+def _token(dom0):
+    """Of this host; made when it is first asked for."""
+    while True:
+        found = local_state.get(dom0, [_LOCAL], _TOKEN).get('token')
+        if found:
+            return to_bytes(found)
+        try:
+            local_state.put_once(dom0, [_LOCAL], _TOKEN,
+                                 {'token': binascii.hexlify(os.urandom(_TOKEN_BYTES))})
+        except errors.Exists:  # another process of this host
+            pass
+
+
+# --- the folder ---------------------------------------------------------------------------------
+
+def folder_name(dom0, mount_point):
+    """The random name of the claims of a repository; '' if it has none. Raises Failed, ..."""
+    try:
+        folder = state_dir.open_folder(dom0, mount_point, [_FOLDER], False)
+    except errors.NotFound:
+        return ''
+    try:
+        return _name_in(folder)
+    finally:
+        os.close(folder)
+
+
+def _name_in(folder):
+    try:
+        return plain(state_dir.read_whole(folder, _NAME, _LONGEST))
+    except errors.NotFound:  # it becomes claims with its name in it, in one step
+        raise errors.Failed('the folder of claims has no name')
+
+
+def make_folder(dom0, mount_point):
+    """Its name; it is made where it is missing, whole or not at all: rename(2) of a directory does
+    not replace one that is not empty. Raises Failed, ..."""
+    while True:
+        found = folder_name(dom0, mount_point)
+        if found:
+            return found
+        name = binascii.hexlify(os.urandom(16)).decode('ascii')
+        temporary = state_dir.open_folder(dom0, mount_point, [state_dir.TEMPORARY], True)
+        try:
+            dirfd.make(temporary, 'claims-' + name)
+            folder = safe_paths.enter(os.dup(temporary), 'claims-' + name)
+            try:
+                dirfd.make(folder, _HOSTS)
+                state_dir.create(temporary, name, to_bytes(name), folder, _NAME)
+            finally:
+                os.close(folder)
+            _rename(dom0, mount_point, [state_dir.TEMPORARY, 'claims-' + name], _FOLDER)
+            _remove_unused(temporary, 'claims-' + name)
+        finally:
+            os.close(temporary)
+
+
+def _remove_unused(temporary, name):
+    """Of two that make it at once, one is not used."""
+    try:
+        folder = safe_paths.enter(os.dup(temporary), name)
+    except errors.NotFound:
+        return
+    try:
+        try:
+            dirfd.remove(folder, _NAME)
+            os.rmdir(safe_paths.entry_path(folder, _HOSTS))
+        finally:
+            os.close(folder)
+        os.rmdir(safe_paths.entry_path(temporary, name))
+    except OSError:
+        raise safe_paths.from_oserror(error(), name)
+
+
+def _rename(dom0, mount_point, old, new):
+    """Rename a directory in the state directory. Its fate decides the next look, not the result: a
+    response of a server may be lost."""
+    state = state_dir.open_folder(dom0, mount_point, [], True)
+    try:
+        try:
+            os.rename(safe_paths.entry_path(state, '/'.join(old)),
+                      safe_paths.entry_path(state, new))
+        except OSError:
+            if error().errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT):
+                raise errors.Failed(describe(error()))
+        dirfd.sync(state)
+    finally:
+        os.close(state)
+
+
+def retire(dom0, mount_point, name):
+    """Rename the claims of that name away: the last host that has the module gives it up.
+
+    Whoever reads them before finds another name, or none, afterwards. Raises Failed, ...
+    """
+    if folder_name(dom0, mount_point) == name:
+        _rename(dom0, mount_point, [_FOLDER], 'claims-of-old-' + name)
+
+
+# --- claims -------------------------------------------------------------------------------------
+
+def read(dom0, mount_point, document):
+    """``(name of the folder, [(version, claim)])``, the newest first; ``('', [])`` without claims.
+
+    Raises Failed if the newest is not understood, NotMounted, NotAllowed.
+    """
+    try:
+        claims_folder = state_dir.open_folder(dom0, mount_point, [_FOLDER], False)
+    except errors.NotFound:
+        return '', []
+    name = None
+    try:
+        name = _name_in(claims_folder)
+        try:
+            folder = safe_paths.enter(os.dup(claims_folder), document)
+        except errors.NotFound:
+            return name, []
+        try:
+            following, versions = documents.kept_in(folder)
+        finally:
+            os.close(folder)
+    finally:
+        os.close(claims_folder)
+    if [version for version, _ in versions[:1]] != [following - 1][:following - 1]:
+        raise errors.Failed('claim %s: version %d is not complete' % (document, following - 1))
+    return name, [(version, claim_records.decode(data)) for version, data in versions]
+
+
+def write(dom0, client, operation, mount_point, document, name, version, claim):
+    """Make a version of a claim, in the claims of that name; whether it is this process's own.
+
+    False: this request was repeated, and came before. Raises Conflict: another one was first, or
+    the claims were made anew; Failed: whether it was made is not known.
+    """
+    data = claim_records.encode(claim)
+    temporary = state_dir.open_folder(dom0, mount_point, [state_dir.TEMPORARY], True)
+    try:
+        claims_folder = state_dir.open_folder(dom0, mount_point, [_FOLDER], False)
+        try:
+            _require_name(_name_in(claims_folder), name)
+            folder = dirfd.enter_or_make(os.dup(claims_folder), document)
+            try:
+                is_own = _write_in(temporary, folder, client, operation, version, data)
+            finally:
+                os.close(folder)
+        finally:
+            os.close(claims_folder)
+    finally:
+        os.close(temporary)
+    _require_name(folder_name(dom0, mount_point), name)  # it was not renamed meanwhile
+    return is_own
+
+
+def _write_in(temporary, folder, client, operation, version, data):
+    """The same operation with another content is a request that was repeated by another process."""
+    try:
+        return documents.write_in(temporary, folder, client, operation, version, data)
+    except errors.InvalidArgument:
+        return False
+
+
+def _require_name(found, name):
+    if found != name:
+        raise errors.Conflict('the claims of this repository were made anew: read them again')
+
+
+# --- on this host's own disk --------------------------------------------------------------------
+
+def lock(dom0, seconds, target, who):
+    """Wait until no other process of this host changes or settles this VM; what
+    :func:`.local_state.unlock` takes. Never taken from a living process. Raises Conflict, Failed.
+    """
+    return local_state.lock_file(
+        dom0, seconds, 'vm-%s-%s' % (target['repository'], target['document']), who,
+        'this VM is being changed or settled on this host by %s')
+
+
+def get_mark(dom0, target):
+    """``{inode, offset, tail, uuid, name}``; ``{}`` if there is none. Raises Failed."""
+    return local_state.get(dom0, [_LOCAL, target['repository']], target['document'])
+
+
+def put_mark(dom0, target, mark):
+    """Record it. Raises Failed."""
+    local_state.put(dom0, [_LOCAL, target['repository']], target['document'], mark)
+
+
+def sessions(dom0, target):
+    """``[(session, pid, started, boot)]`` of the operations of this VM that may still go on here.
+
+    More than one: a stop is allowed while the claim is in doubt, and says nothing of the start
+    before it, whose ``xm`` may not have asked xend yet. Raises Failed.
+    """
+    found = local_state.get(dom0, [_LOCAL, target['repository']], _SESSIONS + target['document'])
+    return [tuple(each.split(' ')) for each in found.get('sessions', '').split(',') if each]
+
+
+def put_sessions(dom0, target, found):
+    """Record them: before anything is done. Raises Failed."""
+    local_state.put(dom0, [_LOCAL, target['repository']], _SESSIONS + target['document'],
+                    {'sessions': ','.join([' '.join(each) for each in found])})
+
+
+def forget(dom0, target):
+    """The VM can be here no longer. Raises Failed."""
+    for prefix in ('', _SESSIONS):
+        local_state.remove(dom0, [_LOCAL, target['repository']], prefix + target['document'])

@@ -1,0 +1,139 @@
+"""Claims of VMs, as the host module makes and reports them: docs/host-module.md."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from libcloud_ovm3.agent.hostmodule_calls import ModuleCalls
+from libcloud_ovm3.agent.hostmodule_types import Reader
+
+
+@dataclass(frozen=True)
+class VMClaim:
+    """A claim: which hosts a VM may be on.
+
+    :ivar folder: The name of the repository's claims; "" if it has none.
+    :ivar version: The version of this claim; 0: there is none.
+    :ivar kind: ``free``, ``on``, ``moving``, ``doubt`` or ``gone``; "": there is none.
+    :ivar hosts: Server uuids and boots; the boot is "" where it is not known.
+    :ivar state: Of its operation: ``running`` or ``dead``, on the host that was asked;
+        ``elsewhere`` (only its own host can tell); ``ended``; "" without an operation.
+    :ivar why: Why the call left the claim as it is; "" if it did not.
+    :ivar operation: The operation that it belongs to, or did last.
+    :ivar client: Whose it is.
+    :ivar function: The agent's function.
+    :ivar outcome: ``done``, ``failed`` or ``not done``; "" if not known.
+    :ivar fault: What the agent's function raised, or why it was not called.
+    :ivar digest: The MD5 of the vm.cfg when this was written.
+    :ivar source: While it is moving, the host that it comes from.
+    :ivar target: And the one to which it goes.
+    :ivar paused: The operation that has paused the VM.
+    :ivar error: Where two domains of the VM were seen.
+    :ivar taken: The hosts that a person has taken out, and what was said of them.
+    """
+
+    folder: str
+    version: int
+    kind: str
+    hosts: tuple[tuple[str, str], ...]
+    state: str
+    why: str
+    operation: str
+    client: str
+    function: str
+    outcome: str
+    fault: str
+    digest: str
+    source: str
+    target: str
+    paused: str
+    error: str
+    taken: str
+
+
+_TEXTS = (
+    *("folder", "kind", "state", "why", "operation", "client", "function", "outcome", "fault"),
+    *("digest", "source", "target", "paused", "error", "taken"),
+)
+
+
+def to_claim(reader: Reader, answer: object) -> VMClaim:
+    """A claim in a response."""
+    struct = reader.struct(answer)
+    hosts = reader.structs(reader.key(struct, "hosts", list))
+    return VMClaim(
+        version=reader.key(struct, "version", int),
+        hosts=tuple((reader.key(one, "host", str), reader.key(one, "boot", str)) for one in hosts),
+        **{key: reader.key(struct, key, str) for key in _TEXTS},
+    )
+
+
+class VMClaims(ModuleCalls):
+    """The module's functions for them (API 3)."""
+
+    def read_claim(self, repository_id: str, directory: str, operation: str = "") -> VMClaim:
+        """The claim of a VM.
+
+        :param operation: whose claim to report; "" for the newest one.
+        """
+        function, answer = self._read("read_claim", repository_id, directory, operation)
+        return to_claim(self._reader(function), answer)
+
+    def claim_vm(
+        self,
+        client: str,
+        operation: str,
+        repository_id: str,
+        directory: str,
+        hosts: Sequence[str],
+    ) -> VMClaim:
+        """Make the first claim of a VM: it may be on any of these hosts. It keeps one that it has.
+
+        :param hosts: the server uuids of all hosts that can see the repository, this one too.
+        """
+        name, answer = self._write(
+            "claim_vm", client, operation, repository_id, directory, list(hosts)
+        )
+        return to_claim(self._reader(name), answer)
+
+    def change_claimed_vm(
+        self,
+        client: str,
+        operation: str,
+        repository_id: str,
+        directory: str,
+        folder: str,
+        version: int,
+        digest: str,
+        function: str,
+        parameters: Sequence[Any],
+    ) -> VMClaim:
+        """Call one of the agent's functions under the claim of that version.
+
+        It goes on if it takes longer than this call; :meth:`read_claim` with the operation reports
+        what became of it.
+
+        :param folder: of the claim that was read.
+        :param version: of that claim; 0 for a VM that is to be created and has none.
+        :param digest: of the vm.cfg that was read; "": there must be none; for ``start_vm`` and
+            ``stop_vm``: whatever it is.
+        :param function: ``start_vm``, ``stop_vm``, ``configure_vm``, ``create_vm`` or
+            ``delete_vm``.
+        :param parameters: its arguments after the repository and the directory.
+        :raises AgentFault: of kind ``...Conflict`` if another claim is current, or does not allow
+            this, or the vm.cfg is another one: nothing was done.
+        """
+        place = (repository_id, directory, folder, version, digest)
+        name, answer = self._write(
+            "change_claimed_vm", client, operation, *place, function, list(parameters)
+        )
+        return to_claim(self._reader(name), answer)
+
+    def settle_claim(
+        self, client: str, operation: str, repository_id: str, directory: str
+    ) -> VMClaim:
+        """Have the host look what it has of the VM, and write the claim that says so."""
+        name, answer = self._write("settle_claim", client, operation, repository_id, directory)
+        return to_claim(self._reader(name), answer)

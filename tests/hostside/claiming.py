@@ -1,0 +1,234 @@
+"""Hosts that share a repository and change a VM through its claim. All that they have is in files, as
+a change is a process of its own."""
+
+import os
+import time
+
+from xend_writes import VM, Xend
+
+from libcloud_ovm3_host import claim_changes, limits
+from libcloud_ovm3_host.compat import md5, to_bytes
+from libcloud_ovm3_host.dom0 import Dom0
+
+ID = '0a' * 16
+REPOSITORY = '/OVS/Repositories/' + ID
+DIRECTORY = '0b' * 16
+TEXT = "name = 'web'\nuuid = '%s'\n" % VM
+LOG = '/var/log/xen/xend.log'
+SOCKET = '/var/run/xend/xmlrpc.sock'
+UUIDS = {'one': u'1' * 32, 'two': u'2' * 32}
+
+
+class Host(Dom0):
+    """``own``: the directory with the host's own files; ``root``: with the shared repository."""
+
+    def __init__(self, root, name):
+        Dom0.__init__(self, root)
+        self.name, self.own = name, root + '/' + name
+        for folder in ('/var/log/xen', '/proc/net', '/proc/sys/kernel/random', '/sys/block'):
+            os.makedirs(self.own + folder)
+        self.write(LOG, Xend().text())
+        self.connect()
+        self.write('/domains', '')
+        self.boot(1)
+
+    def path(self, name):
+        """Its own, but for the repository and what is mounted."""
+        if name.startswith('/OVS') or name == '/proc/mounts':
+            return self.root + name
+        return self.own + name
+
+    def write(self, name, content, how='w'):
+        handle = open(self.own + name, how)
+        handle.write(content)
+        handle.close()
+
+    def text(self, name):
+        if not os.path.exists(self.own + name):
+            return ''
+        handle = open(self.own + name)
+        try:
+            return handle.read()
+        finally:
+            handle.close()
+
+    def boot(self, number):
+        self.write('/proc/sys/kernel/random/boot_id', 'boot-%s-%d\n' % (self.name, number))
+
+    def log(self, message):
+        pass
+
+    def hostname(self):
+        return self.name
+
+    def run(self, arguments, seconds):
+        if arguments[0] == 'dd':
+            return 1, to_bytes(''), to_bytes('')
+        return 0, to_bytes('0\n' * (arguments[0] == 'xenstore-list')), to_bytes('')
+
+    def agent_modules(self):
+        return [lambda: Agent(self)]
+
+    # --- xend
+
+    def xend(self):
+        return self
+
+    def domains_with_state(self, *_):
+        listed = [('00000000-0000-0000-0000-000000000000', '0', 'Domain-0')]
+        listed += [tuple(line.split()) + ('web',) for line in self.text('/domains').splitlines()]
+        return [['domain', ['uuid', uuid], ['domid', domid], ['name', name], ['status', 2]]
+                for uuid, domid, name in listed]
+
+    def xend_does(self, act, *given):
+        """Something of Xend's, with the domains that there are."""
+        xend = Xend()
+        del xend.lines[:]
+        for line in self.text('/domains').splitlines():
+            xend.domains[int(line.split()[1])] = line.split()[0]
+        xend.domid = max([0] + list(xend.domains)) + len(self.calls())
+        found = getattr(xend, act)(*given)
+        self.write('/domains', ''.join(['%s %d\n' % (xend.domains[domid], domid)
+                                        for domid in sorted(xend.domains)]))
+        self.write(LOG, xend.text(), 'a')
+        return found
+
+    def domids(self):
+        return [int(line.split()[1]) for line in self.text('/domains').splitlines()]
+
+    def connect(self, *inodes):
+        listens = '0: 00000002 00000000 00010000 0001 01    1 %s\n' % SOCKET
+        self.write('/proc/net/unix', 'Num\n' + listens + ''.join(
+            ['0: 00000003 00000000 00000000 0001 03 %5d %s\n' % (i, SOCKET) for i in inodes]))
+
+    def calls(self):
+        return self.text('/calls').split()
+
+    # --- requests
+
+    def operation(self, number):
+        return '%032x' % number
+
+    def claim(self, *hosts, **more):
+        names = [UUIDS[each] for each in hosts or ('one', 'two')]
+        return claim_changes.claim_vm(self, 'me', self.operation(more.get('number', 1)), ID,
+                                      DIRECTORY, names)
+
+    def now(self, number=None):
+        named = ''
+        if number is not None:
+            named = self.operation(number)
+        return claim_changes.read_claim(self, ID, DIRECTORY, named)
+
+    def settle(self, number=90):
+        return claim_changes.settle_claim(self, 'me', self.operation(number), ID, DIRECTORY)
+
+    def change(self, number, function, *parameters, **more):
+        """With the claim that is current, unless another one is given."""
+        current = self.now()
+        digest = ''
+        if function in ('configure_vm', 'delete_vm'):
+            digest = self.digest()
+        return claim_changes.change_claimed_vm(
+            self, 'me', self.operation(number), ID, DIRECTORY, more.get('folder', current['folder']),
+            more.get('version', current['version']), more.get('digest', digest), function,
+            list(parameters))
+
+    def vm_cfg(self):
+        return self.root + REPOSITORY + '/VirtualMachines/' + DIRECTORY + '/vm.cfg'
+
+    def put(self, text):
+        if not os.path.isdir(os.path.dirname(self.vm_cfg())):
+            os.makedirs(os.path.dirname(self.vm_cfg()))
+        handle = open(self.vm_cfg(), 'w')
+        handle.write(text)
+        handle.close()
+
+    def digest(self):
+        """Of the vm.cfg; '' if there is none."""
+        if not os.path.exists(self.vm_cfg()):
+            return ''
+        handle = open(self.vm_cfg(), 'rb')
+        try:
+            return md5(handle.read()).hexdigest()
+        finally:
+            handle.close()
+
+
+class Agent(object):
+    """``/how`` says what a start does: ``faults``, ``faults late``, ``hangs``, ``hangs late``."""
+
+    def __init__(self, host):
+        self.host = host
+
+    def get_services(self, version=None):
+        names = ('start_vm', 'stop_vm', 'configure_vm', 'create_vm', 'delete_vm',
+                 'discover_server')
+        return dict([(name, getattr(self, name)) for name in names])
+
+    def discover_server(self):
+        return u'<a><Unique_Id>%s</Unique_Id></a>' % UUIDS[self.host.name]
+
+    def called(self, name):
+        self.host.write('/calls', name + '\n', 'a')
+        return self.host.text('/how')
+
+    def start_vm(self, repository, directory):
+        how = self.called('start')
+        if how == 'faults':
+            raise KeyError('refused')
+        if how == 'hangs':
+            wait(self.host)
+        self.host.xend_does('create', VM)
+        if how == 'hangs late':
+            wait(self.host)
+        if how == 'faults late':
+            raise KeyError('too late')
+
+    def stop_vm(self, repository, directory, force):
+        self.called('stop')
+        for domid in self.host.domids():
+            self.host.xend_does('end', domid)
+
+    def configure_vm(self, repository, directory, struct):
+        how = self.called('configure')
+        if how == 'hangs':
+            wait(self.host)
+        if how == 'faults':
+            raise KeyError('refused')
+        self.host.put(TEXT + "vcpus = %d\n" % struct['vcpus'])
+
+    def create_vm(self, repository, directory, struct):
+        self.called('create')
+        self.host.put("name = '%s'\nuuid = '%s'\n" % (struct['name'], struct['uuid']))
+
+    def delete_vm(self, repository, directory):
+        self.called('delete')
+        os.remove(self.host.vm_cfg())
+        os.rmdir(os.path.dirname(self.host.vm_cfg()))
+
+
+def wait(host):
+    while not os.path.exists(host.own + '/go on'):
+        time.sleep(0.01)
+
+
+def until(condition):
+    end = time.time() + 120
+    while not condition():
+        assert time.time() < end
+        time.sleep(0.01)
+
+
+def process_of(host):
+    """The process of the change that goes on."""
+    from libcloud_ovm3_host import claim_store, vm_files
+    target = vm_files.target(ID, DIRECTORY)
+    claim = claim_store.read(host, target['mount'], target['document'])[1][0][1]
+    return int(claim['session'].split()[1])
+
+
+def kill(host):
+    pid = process_of(host)
+    os.kill(pid, 9)
+    until(lambda: not limits.start_time(pid))
