@@ -182,8 +182,10 @@ class Repositories(OVM3Base):
         :raises InvalidArgument: It is to be erased, and ``ex_confirm`` is not its id.
         :raises AmbiguousName: Several have this name.
         :raises SearchIncomplete: It was not found, but not everything could be read.
-        :raises PreconditionFailed: There is none; nodes, virtual disks, snapshots or seeds are in
-            it, or may be, or a node names a file of it; a host is unreachable. Nothing is changed.
+        :raises PreconditionFailed: There is none; nodes, virtual disks, snapshots, seeds or images
+            that are not complete are in it, or may be, or a node names a file of it; to erase it
+            also: objects or key pairs are in it, or another share is mounted in its place; a host
+            is unreachable. Nothing is changed.
         :raises AgentFault: A host refused; nothing is changed.
         :raises OperationIncomplete: Whether it is deleted is unknown, or it is so in part.
         :return: True: no host has it.

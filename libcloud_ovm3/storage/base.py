@@ -61,7 +61,7 @@ def name_of(what: Any, kind: type, argument: str) -> str:
     """
     name = what if isinstance(what, str) and kind is Container else getattr(what, "name", None)
     if not isinstance(name, str):
-        raise InvalidArgument(f"{argument} {quoted(what)}: expected a {kind.__name__}")
+        raise InvalidArgument(f"{argument} {quoted(what)}: expected a libcloud {kind.__name__}")
     return name
 
 

@@ -119,7 +119,8 @@ def to_record(
     texts = {"content_type": guessed, "content_encoding": encoding}
     for key, value in [*texts.items(), *meta_data.items()]:
         if not isinstance(key, str) or not isinstance(value, str):
-            raise InvalidArgument(f"{key} {quoted(value)}: expected a text")
+            what = key if key in texts else f"meta_data {quoted(key)}:"
+            raise InvalidArgument(f"{what} {quoted(value)}: expected a text")
     record = ObjectRecord("", str(guessed), str(encoding), dict(meta_data))
     if problem := record.problem():
         raise InvalidArgument(f"meta_data, content_type and content_encoding: {problem}")

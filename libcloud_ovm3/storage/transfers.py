@@ -76,6 +76,7 @@ class Transfers(StorageBase):
             unknown; ``left`` has the id of the unfinished upload.
         :rtype: :class:`libcloud.storage.base.Object`
         """
+        operations.user_progress.require_progress(ex_progress)
         source = operations.file_sources.FileSource(file_path)
         try:
             record = to_record(extra, headers, source.label)
@@ -129,6 +130,7 @@ class Transfers(StorageBase):
             unknown; ``left`` has the id of the unfinished upload.
         :rtype: :class:`libcloud.storage.base.Object`
         """
+        operations.user_progress.require_progress(ex_progress)
         source = operations.file_sources.StreamSource(iterator)
         options = operations.upload_object.UploadOptions(progress=ex_progress)
         record = to_record(extra, headers, str(object_name))
@@ -302,6 +304,7 @@ def _options(
     overwrite: bool, delete: bool, progress: Progress | None, resume: bool = False
 ) -> FetchOptions:
     """How an object is put into a file."""
+    operations.user_progress.require_progress(progress)
     return operations.fetch_file.FetchOptions(
         parse_flag(overwrite, "overwrite_existing"),
         parse_flag(delete, "delete_on_failure"),

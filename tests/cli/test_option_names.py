@@ -69,6 +69,7 @@ LIBRARY = [
          "`ovm3 volume create NAME --snapshot` makes a volume of it"),
         ("create_volume_snapshot makes one", "`ovm3 snapshot create` makes one"),
         ("destroy_volume('r/d 1.img') removes", "`ovm3 volume destroy 'r/d 1.img'` removes"),
+        ("is an ISO: ex_copy_image_from_secondary", "is an ISO: `ovm3 secondary copy-image`"),
         ("2 key pairs in it: delete_key_pair first", "2 key pairs in it: `ovm3 key delete` first"),
         ("destroy_volume removes what is left", "`ovm3 volume destroy` removes what is left"),
         ("--fingerprint a --fingerprint b", "--fingerprint a --fingerprint b"),

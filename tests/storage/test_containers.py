@@ -89,7 +89,7 @@ def test_which_repository(sim: Simulator) -> None:
         driver.delete_container(driver.get_container("MyRepo"))
     with pytest.raises(PreconditionFailed, match="no repository 'third'"):
         storage_for(sim, ex_containers_repository="third").create_container("photos")
-    with pytest.raises(InvalidArgument, match="container 7: expected a Container"):
+    with pytest.raises(InvalidArgument, match="container 7: expected a libcloud Container"):
         driver.list_container_objects(7)  # type: ignore[arg-type]
     with pytest.raises(InvalidArgument, match="container_name 7"):
         driver.get_container(7)  # type: ignore[arg-type]

@@ -117,11 +117,25 @@ def test_what_is_kept_with_an_object(driver: OVM3StorageDriver, box: Container) 
     again = put(driver, box, "a.txt", b"22")
     assert (again.meta_data, again.extra["content_type"]) == ({}, "text/plain")
     assert "content_encoding" not in again.extra
-    for wrong in ({"meta_data": {"a": 1}}, {"meta_data": "x"}, {"content_type": 7}):
-        with pytest.raises(InvalidArgument):
+    for wrong, what in (
+        ({"meta_data": {"a": 1}}, "meta_data 'a': 1: expected a text"),
+        ({"meta_data": "x"}, "meta_data 'x': expected a mapping"),
+        ({"content_type": 7}, "content_type 7: expected a text"),
+    ):
+        with pytest.raises(InvalidArgument, match=what):
             put(driver, box, "a.txt", b"333", extra=wrong)
+    put(driver, box, "a.txt", b"22", extra={"acl": "public-read"})  # as libcloud's drivers do
     with pytest.raises(InvalidArgument, match="X-Other"):
         put(driver, box, "a.txt", b"333", headers={"X-Other": "x"})
+    odd: Any = {"ex_progress": 3}
+    for refused in (
+        lambda: driver.upload_object_via_stream([b"333"], box, "a.txt", **odd),
+        lambda: driver.upload_object(__file__, box, "a.txt", **odd),
+        lambda: driver.download_object(found, "never", **odd),
+    ):
+        with pytest.raises(InvalidArgument, match="ex_progress: expected a function"):
+            refused()
+    assert not driver.ex_list_uploads(box)
     assert get(driver, "box", "a.txt") == b"22"
 
 
