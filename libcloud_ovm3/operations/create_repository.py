@@ -33,6 +33,7 @@ from libcloud_ovm3.operations.known_repositories import (
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.placement import chosen_views
 from libcloud_ovm3.operations.repository_steps import Place, RepositoryChange
+from libcloud_ovm3.pages import page
 from libcloud_ovm3.progress import waiting
 
 
@@ -94,7 +95,7 @@ def _occupied(share: Share, what: str, is_foreign: bool) -> str:
     return (
         f"no repository was made: at {share} is {what}. It was left as it is; "
         f"ex_attach_repository({str(share)!r}) takes it over with all that is in it"
-        + ", on hosts of its owner only (docs/repositories.md)"
+        + f", on hosts of its owner only ({page('repositories.md')})"
         * is_foreign
     )
 
