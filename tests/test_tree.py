@@ -20,7 +20,7 @@ OTHERS = {
     "guest": "a real guest of Debian in QEMU",
     "hostside": "the host module, also on Python 2.7",
     "installer/ssh": "the installer over a real sshd",
-    "models": "every interleaving of a small model of claims",
+    "models": "every order of what may happen to a VM, by the host module's own decisions",
     "mutants": "our own files with known weaknesses put in",
     "packaging": "registration without an import, wheels and installing them",
     "system": "several hosts and several clients at once",

@@ -5,8 +5,8 @@ import os
 import pytest
 from claiming import DIRECTORY, ID, TEXT, UUIDS, VM, Host, kill, process_of, until
 
-from libcloud_ovm3_host import (change_vm, claim_changes, claim_store, errors, observations,
-                                vm_files)
+from libcloud_ovm3_host import (change_vm, claim_changes, claim_store, documents, errors,
+                                observations, records, vm_files)
 from libcloud_ovm3_host.compat import to_bytes
 
 
@@ -474,25 +474,71 @@ def old_change(host, number):
                                'configure_vm', [{'vcpus': 9}])
 
 
-def test_the_way_of_before_is_closed_once_there_is_a_claim(host, monkeypatch):
+def begin_the_old_way(host):
+    """Its record that it is changing vm.cfg; its process is gone."""
+    target = vm_files.target(ID, DIRECTORY)
+    record = {'schema': '1', 'state': 'changing', 'operation': host.operation(50), 'client': 'old',
+              'pid': '1', 'started': '', 'boot': host.boot_id(), 'host': 'one', 'host_uuid': ''}
+    documents.write(host, 'old', host.operation(50), target['mount'], target['document'], 1,
+                    records.encode(record))
+
+
+def test_the_way_of_before_is_closed_once_there_is_a_claim(host):
     assert old_change(host, 1)['state'] == 'done'
-    claims = []
+    free(host)
+    with pytest.raises(errors.Conflict):
+        old_change(host, 3)
+    assert host.calls() == ['configure']
+
+
+def test_a_change_of_before_meets_the_first_claim(host, monkeypatch):
+    """Each looks for the other when its own version is made."""
     begin = change_vm._begin
 
     def claimed_meanwhile(dom0, request, version):
         record = begin(dom0, request, version)
-        host.write('/claimed', '')
-        with pytest.raises(errors.Conflict):
-            host.claim('one')
+        monkeypatch.setattr(change_vm, 'unfinished', lambda dom0, target: '')
+        host.claim('one')
         return record
     monkeypatch.setattr(change_vm, '_begin', claimed_meanwhile)
-    assert old_change(host, 2)['state'] == 'done', 'who comes first'
-    assert host.text('/claimed') == '' and claims == []
-    monkeypatch.undo()
-    free(host)
+    made = old_change(host, 1)
+    assert (made['state'], host.calls()) == ('not done', [])
+    assert 'has a claim' in made['fault']
+
+
+def test_the_first_claim_meets_a_change_of_before(host, monkeypatch):
+    write = claim_store.write
+
+    def begun_meanwhile(*given):
+        begin_the_old_way(host)
+        return write(*given)
+    monkeypatch.setattr(claim_store, 'write', begun_meanwhile)
     with pytest.raises(errors.Conflict):
-        old_change(host, 3)
-    assert host.calls() == ['configure', 'configure']
+        host.claim('one')
+    monkeypatch.setattr(claim_store, 'write', write)
+    found = host.settle()
+    assert (found['kind'], 'still goes on' in found['why']) == ('doubt', True)
+
+
+def test_a_change_of_before_that_was_not_settled_holds_up_others(host):
+    free(host)
+    begin_the_old_way(host)
+    with pytest.raises(errors.Conflict):
+        host.change(3, 'start_vm')
+    assert host.calls() == []
+
+
+def test_what_has_not_begun_in_time_never_will(host):
+    free(host)
+    times = [0]
+
+    def seconds():
+        times.append(times[-1] + 30)
+        return times[-1]
+    host.seconds = seconds
+    made = host.change(3, 'start_vm')
+    assert (made['outcome'], host.calls()) == ('not done', [])
+    assert 'did not begin' in made['fault']
 
 
 # --- the folder -----------------------------------------------------------------------------------

@@ -94,6 +94,7 @@ def test_connections_to_xend_are_waited_for(host):
 
 def test_one_that_xend_has_not_accepted_is_something(host):
     host.connect(0)
+    host.at = {1: lambda: host.connect(7)}  # it has been accepted
     assert observations.works(host, []) == SOME
 
 

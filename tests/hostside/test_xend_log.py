@@ -70,6 +70,16 @@ def test_a_destroy_does_not_end_a_restart(xend):
     assert state(xend) == CLOSED
 
 
+def test_a_shutdown_that_is_written_twice_is_one(xend):
+    """xend looks again before the domain is gone."""
+    domid = xend.create(VM)
+    xend.shut_down(domid)
+    xend.write('VM web restarting too fast (Elapsed time: 1.0 seconds). Refusing', 'ERROR')
+    xend.shut_down(domid)
+    xend.end(domid)
+    assert state(xend) == CLOSED
+
+
 def test_the_end_of_another_domain_does_not_end_a_restart(xend):
     """Another tool starts the VM in the gap; that one powers off."""
     xend.begin_restart(xend.create(VM))

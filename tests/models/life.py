@@ -27,11 +27,13 @@ class Model:
     functions: tuple[str, ...]
     trouble: frozenset[str]  # of: kills, crash, orderly, xend, guests
     foreign: int = 0  # how many times another tool starts the VM
+    works: int = 1  # how many xm a host may have: a stop is allowed in doubt, whatever goes on
     clients: int = 0  # whose requests are late, lost and repeated; 0: see `_arrivals`
     # another answer of a look, by its name (with " at a start") and the domains
     domains: Callable[[str, tuple[str, ...]], str] | None = None
     looks: Callable[[Claim, int], tuple[str, ...]] | None = None  # other looks of `settle`
     is_looking: bool = True  # before a start
+    forgets: bool = False  # the sessions of operations before the newest
 
 
 def successors(model: Model, state: State) -> Iterator[Step]:
@@ -51,7 +53,7 @@ def successors(model: Model, state: State) -> Iterator[Step]:
 
 
 def _of_world(model: Model, hosts: Hosts, x: int) -> Iterator[world.Event]:
-    yield from world.of_work(hosts, x)
+    yield from world.of_works(hosts, x)
     yield from world.of_xendomains(hosts, x)
     for event in world.of_guests(hosts, x):
         if event[2] or "guests" in model.trouble:
@@ -163,7 +165,10 @@ def _begin(
     domains = hosts[x][2]
     if function == "start_vm":
         domains = tuple(sorted(e[0] + "f" if e[1] == "F" else e for e in domains))
-    host = (first, hosts[x][1], domains, hosts[x][3])
+    works = hosts[x][1]
+    if model.forgets:  # 2: it lives, and nobody looks for it
+        works = tuple(sorted((*work[:2], work[2] and 2) for work in works))
+    host = (first, works, domains, hosts[x][3])
     following = (claim, changed(hosts, x, host), *state[2:])
     if is_linking:
         following = _linked(following, x, model.rules.begun(function, claim, x))
@@ -199,7 +204,7 @@ def _written(state: State, x: int, claim: Claim) -> State:
 
 def _process(model: Model, state: State, x: int) -> Iterator[Step]:
     """The next step of the process on host x."""
-    process, work, domains, saved = state[1][x]
+    process, works, domains, saved = state[1][x]
     step = process[0]
     if step == "start":
         _, number, restarted = process
@@ -213,9 +218,9 @@ def _process(model: Model, state: State, x: int) -> Iterator[Step]:
             yield f"nothing in {look}", _with_process(state, x, ("go", "start_vm")), True
     elif step == "go":
         kind = WORK.get(process[1])
-        if kind and work is None:
-            work = (kind, "X", True)
-        host = (("called",), work, domains, saved)
+        if kind and len(works) < model.works:
+            works = tuple(sorted((*works, (kind, "X", 1))))
+        host = (("called",), works, domains, saved)
         following = (state[0], changed(state[1], x, host), *state[2:])
         yield f"{process[1]} is called", following, True
     elif step == "called":  # a success or a fault: neither proves anything
@@ -258,15 +263,15 @@ def _looks(model: Model, claim: Claim, x: int) -> tuple[str, ...]:
 
 
 def _answer(model: Model, host: world.Host, look: str, restarted: bool, when: str = "") -> Any:
-    _, work, domains, saved = host
+    _, works, domains, saved = host
     if model.domains is not None:
         other = model.domains(look + when, domains)
         if other:
             return other
     if look == "processes":
-        return "some" if work is not None and work[2] else "none"
+        return "some" if any(work[2] == 1 for work in works) else "none"
     if look == "connections":
-        return "some" if work is not None and work[1] != "X" else "none"
+        return "some" if any(work[1] != "X" for work in works) else "none"
     if look == "comebacks":
         return "some" if saved else "none"
     if look in ("look", "early"):
@@ -288,23 +293,23 @@ def _look_at_start(model: Model, host: world.Host, look: str, restarted: bool = 
 
 
 def _copy(model: Model, state: State, x: int) -> Iterator[Step]:
-    _, work, domains, saved = state[1][x]
+    _, works, domains, saved = state[1][x]
     left = next((each for each in domains if each[0] in world.COPIES), "")
     if not left or model.rules.copy_refusal(state[0]):
         yield "the copy stays", _with_process(state, x, None), True
         return
-    host = (("settle", 0, False), work, world.swapped(domains, left), saved)
+    host = (("settle", 0, False), works, world.swapped(domains, left), saved)
     yield "a copy is destroyed", (state[0], changed(state[1], x, host), *state[2:]), True
 
 
 def _settled(model: Model, state: State, x: int, finding: str) -> State:
     claim = model.rules.settled(state[0], x, finding)
     if finding != "nowhere" and claim[1][x]:  # it has it now, whoever has started it
-        process, work, domains, saved = state[1][x]
+        process, works, domains, saved = state[1][x]
         known = domains
         if any(e[1] in "Ff" for e in domains):
             known = tuple(sorted(e[0] + "k" for e in domains))
-        state = (state[0], changed(state[1], x, (process, work, known, saved)), *state[2:])
+        state = (state[0], changed(state[1], x, (process, works, known, saved)), *state[2:])
     return _written(state, x, claim)
 
 
@@ -322,13 +327,13 @@ def wrong_with(state: State) -> str:
             return "two live domains"
     if claim is None:
         return ""
-    for x, (_, work, domains, saved) in enumerate(hosts):
-        has = work is not None or saved in (".", "k") or any(e[1] in ".k" for e in domains)
+    for x, (_, works, domains, saved) in enumerate(hosts):
+        has = bool(works) or saved in (".", "k") or any(e[1] in ".k" for e in domains)
         if has and not claim[1][x]:
             return "it may be where its claim does not name it"
     if claim[0] == "on":
         x = 0 if claim[1][0] else 1
-        if claim[1][x] == rules.NOW and (hosts[x][1] is not None or own_copy(hosts)):
+        if claim[1][x] == rules.NOW and (hosts[x][1] or own_copy(hosts)):
             return "settled, and an operation goes on"
     return ""
 

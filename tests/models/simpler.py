@@ -177,6 +177,10 @@ SIMPLER: dict[str, tuple[str, Callable[[], Model]]] = {
         LISTED,
         lambda: looking("starts and stops", "connections", "processes", *REST),
     ),
+    "20: only the newest operation's processes are looked for": (
+        LISTED,
+        lambda: model_of("starts and stops", forgets=True),
+    ),
     "18: a start of xend between the list and the log does not count": (
         LISTED,
         lambda: seeing("starts and stops", lambda domains: not letters(domains) & set("LSGDRrC")),

@@ -1,10 +1,10 @@
 """Two hosts as xend.md describes them: what xend, its clients and the guests do, whatever a claim
 says.
 
-A host is ``(process, work, domains, saved)``:
+A host is ``(process, works, domains, saved)``:
 
 - process: of the module, see life.py
-- work: what an ``xm`` of an operation is about: None or ``(kind, stage, lives)``. Stages: ``X``
+- works: what each ``xm`` of an operation is about: ``(kind, stage, lives)``. Stages: ``X``
   not yet at xend; ``Q`` waiting for xend's lock, neither listed nor in the log; ``B`` xend builds
   the domain; ``T`` memory is being sent. lives: the process of xm; xend goes on without it
 - domains: each a letter and whose it is. ``L`` lives; ``l`` lives, from before xend's last start,
@@ -31,7 +31,7 @@ COPIES = "Rr"
 OPEN = "LSGDRrC"  # letters whose domid has no end in the log, or a restart without an outcome
 COMING = "SGD"
 
-IDLE: Host = (None, None, (), "")
+IDLE: Host = (None, (), (), "")
 
 
 def changed(hosts: Hosts, x: int, host: Host) -> Hosts:
@@ -59,13 +59,13 @@ def own(domains: tuple[str, ...], letters: str) -> str:
 
 def of_guests(hosts: Hosts, x: int) -> Iterator[Event]:
     """What guests do, and what xend does about it."""
-    process, work, domains, saved = hosts[x]
+    process, works, domains, saved = hosts[x]
 
     def become(label: str, old: str, new: str, is_progress: bool = False) -> Event:
-        host = (process, work, swapped(domains, old, new), saved)
+        host = (process, works, swapped(domains, old, new), saved)
         return label, changed(hosts, x, host), is_progress
 
-    is_building = work is not None and work[1] == "B"
+    is_building = any(work[1] == "B" for work in works)
     for domain in domains:
         letter, whose = domain
         if letter in "Ll" and not (is_building and whose == "."):
@@ -84,21 +84,33 @@ def of_guests(hosts: Hosts, x: int) -> Iterator[Event]:
             yield become("the copy's devices fail", domain, "b" + whose)
 
 
-def of_work(hosts: Hosts, x: int) -> Iterator[Event]:
-    """What xm and xend do on behalf of an operation."""
-    process, work, domains, saved = hosts[x]
-    if work is None:
-        return
+def put(works: tuple[Any, ...], work: Any, following: Any) -> tuple[Any, ...]:
+    """The works with another one, or none, in place of one."""
+    left = list(works)
+    left.remove(work)
+    if following:
+        left.append(following)
+    return tuple(sorted(left))
+
+
+def of_works(hosts: Hosts, x: int) -> Iterator[Event]:
+    """What xm and xend do on behalf of operations."""
+    for work in sorted(set(hosts[x][1])):
+        yield from _of_work(hosts, x, work)
+
+
+def _of_work(hosts: Hosts, x: int, work: Any) -> Iterator[Event]:
+    process, works, domains, saved = hosts[x]
     kind, stage, lives = work
 
     def become(label: str, following: Any, after: tuple[str, ...], progress: bool = True) -> Event:
-        host = (process, following, after, saved)
+        host = (process, put(works, work, following), after, saved)
         return label, changed(hosts, x, host), progress
 
     if stage == "X":
-        yield become(f"xm has asked xend to {kind}", (kind, "Q", True), domains)
+        yield become(f"xm has asked xend to {kind}", (kind, "Q", lives), domains)
     elif kind == "migrate":
-        yield from _migration(hosts, x)
+        yield from _migration(hosts, x, work)
     elif kind == "destroy":
         victim = next((each for each in domains if each[0] in LISTED), "")
         after = domains
@@ -118,14 +130,15 @@ def of_work(hosts: Hosts, x: int) -> Iterator[Event]:
         yield become("xend builds it", ("create", "B", lives), swapped(domains, "", "L."))
 
 
-def _migration(hosts: Hosts, x: int) -> Iterator[Event]:
-    process, (kind, stage, lives), domains, saved = hosts[x]
+def _migration(hosts: Hosts, x: int, sending: Any) -> Iterator[Event]:
+    process, works, domains, saved = hosts[x]
+    kind, stage, lives = sending
     target = hosts[1 - x]
     source = own(domains, "Ll")
     copy = next((each for each in target[2] if each[0] == "R"), "")
 
     def become(label: str, work: Any, after: tuple[str, ...], there: Any, progress: bool) -> Event:
-        both = changed(hosts, x, (process, work, after, saved))
+        both = changed(hosts, x, (process, put(works, sending, work), after, saved))
         return label, changed(both, 1 - x, (target[0], target[1], there, target[3])), progress
 
     if stage == "Q" and not source:
@@ -147,17 +160,17 @@ def _migration(hosts: Hosts, x: int) -> Iterator[Event]:
 
 
 def of_xendomains(hosts: Hosts, x: int) -> Iterator[Event]:
-    process, work, domains, saved = hosts[x]
+    process, works, domains, saved = hosts[x]
     if saved and not is_listed(domains):
-        host = (process, work, swapped(domains, "", "L" + saved), "")
+        host = (process, works, swapped(domains, "", "L" + saved), "")
         yield "xendomains restores it", changed(hosts, x, host), True
 
 
 def _cut(hosts: Hosts, x: int) -> Hosts:
     """What x was sending or receiving is cut off: a copy on the other host is left over."""
-    work = hosts[x][1]
     other = hosts[1 - x]
-    if work is None or work[1] != "T" or not any(each[0] == "R" for each in other[2]):
+    is_sending = any(work[1] == "T" for work in hosts[x][1])
+    if not is_sending or not any(each[0] == "R" for each in other[2]):
         return hosts
     there = tuple(sorted("r" + each[1] if each[0] == "R" else each for each in other[2]))
     return changed(hosts, 1 - x, (other[0], other[1], there, other[3]))
@@ -169,36 +182,37 @@ def rebooted(hosts: Hosts, x: int, is_orderly: bool) -> Hosts:
     living = sorted(each[1] for each in domains if each[0] in "Ll")
     if is_orderly and living:
         saved = saved or living[0]
-    return changed(_cut(hosts, x), x, (None, None, (), saved))
+    return changed(_cut(hosts, x), x, (None, (), (), saved))
 
 
 def of_xend(hosts: Hosts, x: int) -> Iterator[Event]:
     """xend is killed and starts again: its threads are gone, guests run on, xm gets an error."""
-    process, work, _, saved = hosts[x]
+    process, works, _, saved = hosts[x]
     after = _cut(hosts, x)
     domains = []
     for letter, whose in after[x][2]:
         if letter not in "GD":
             domains.append({"L": "l", "C": "l", "R": "r"}.get(letter, letter) + whose)
-    if work is not None and work[1] != "X":
-        work = None
+    works = tuple(work for work in works if work[1] == "X")
     if process is not None and process[0] in ("start", "settle"):
         process = (*process[:2], True)  # who looks finds that this is another xend
-    yield "xend restarts", changed(after, x, (process, work, tuple(sorted(domains)), saved)), False
+    yield "xend restarts", changed(after, x, (process, works, tuple(sorted(domains)), saved)), False
 
 
 def of_kills(hosts: Hosts, x: int) -> Iterator[Event]:
-    process, work, domains, saved = hosts[x]
+    process, works, domains, saved = hosts[x]
     if process is not None:
-        yield "the process is killed", changed(hosts, x, (None, work, domains, saved)), False
-    if work is not None and work[2]:
-        left = None if work[1] == "X" else (*work[:2], False)
-        yield "xm is killed", changed(hosts, x, (process, left, domains, saved)), False
+        yield "the process is killed", changed(hosts, x, (None, works, domains, saved)), False
+    for work in sorted(set(works)):
+        if work[2]:
+            left = put(works, work, None if work[1] == "X" else (*work[:2], 0))
+            label = f"xm ({work[0]}) is killed"
+            yield label, changed(hosts, x, (process, left, domains, saved)), False
 
 
 def of_others(hosts: Hosts, x: int) -> Iterator[Event]:
     """Another tool starts the VM. xend refuses if it lists it."""
-    process, work, domains, saved = hosts[x]
+    process, works, domains, saved = hosts[x]
     if not is_listed(domains):
-        host = (process, work, swapped(domains, "", "LF"), saved)
+        host = (process, works, swapped(domains, "", "LF"), saved)
         yield "another tool starts it", changed(hosts, x, host), False

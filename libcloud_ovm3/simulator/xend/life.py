@@ -194,7 +194,7 @@ def guest_stopped(host: SimulatedHost, domain: Domain, reason: str, at: float) -
     # Without the lock the list cannot be refreshed: the old state, the new status (1.2, 1.3).
     domain.stale_until = max(at + STALE_SECONDS, lock_held_until(host))
     domain.request, domain.request_due, domain.vnc_port = "", None, None
-    log.write(host, "crashed" if reason == "crash" else "shutdown", domain, at, reason=reason)
+    log_stop(host, domain, at)
     what = action(domain)
     if what == "preserve":
         domain.phase, domain.until = "kept", None
@@ -205,6 +205,11 @@ def guest_stopped(host: SimulatedHost, domain: Domain, reason: str, at: float) -
         seconds = host.settings.core_dump_seconds
     domain.phase = "crashed" if reason == "crash" else "off"
     domain.until = max(at + seconds, lock_held_until(host))  # removal takes the lock: 1.3
+
+
+def log_stop(host: SimulatedHost, domain: Domain, at: float) -> None:
+    """Write why a guest has stopped: when it does, and when a new xend finds it so (9)."""
+    log.write(host, "crashed" if domain.reason == "crash" else "shutdown", domain, at)
 
 
 def _dump(host: SimulatedHost, domain: Domain) -> None:

@@ -308,4 +308,6 @@ def restart_xend(host: SimulatedHost) -> None:
         for domain in listed(host):
             log.write(host, "found", domain)
             log.write(host, "added", domain)
+            if domain.phase in ("off", "crashed"):
+                life.log_stop(host, domain, host.now())
         host.save()

@@ -78,6 +78,18 @@ def test_a_guest_from_its_start_to_its_end() -> None:
         assert lines(sim)[18:] == ["end 3"]
 
 
+def test_a_new_xend_finds_a_guest_that_has_stopped() -> None:
+    with simulate(hosts=1, vms=0, off_seconds=25) as sim:
+        machine = Machine(sim)
+        machine.start()
+        sim.wait(61)
+        sim.guest(0, machine.uuid, "crash")
+        sim.restart_xend(0)  # before its restart: the new xend does that
+        until(sim, lambda: [one["domid"] for one in machine.domains()] == [2])
+        new = ["started", "found 1", "added 1", "crashed 1", "end 1", "again", "added 2"]
+        assert lines(sim)[5:12] == new
+
+
 def test_a_restart_that_fails_names_the_domain_that_has_ended() -> None:
     with simulate(hosts=1, vms=0) as sim:
         machine = Machine(sim)
