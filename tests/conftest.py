@@ -6,6 +6,7 @@ import gc
 import os
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -52,10 +53,15 @@ def pytest_collection(session: pytest.Session) -> None:
     config = session.config
     given = [config.rootpath / path for path in config.args]
     if hasattr(config, "workerinput") and all(path.is_dir() for path in given):
-        files = [str(file) for folder in given for file in sorted(folder.rglob("test_*.py"))]
+        # Folders, as files that are named here would be taken even if a conftest.py ignores them.
+        parts = [part for folder in given for part in sorted(folder.iterdir()) if _has_tests(part)]
         worker, workers = config.workerinput["workerid"], config.workerinput["workercount"]
-        begin = len(files) * int(worker.removeprefix("gw")) // workers
-        config.args = files[begin:] + files[:begin]
+        begin = len(parts) * int(worker.removeprefix("gw")) // workers
+        config.args = [str(part) for part in parts[begin:] + parts[:begin]]
+
+
+def _has_tests(path: Path) -> bool:
+    return any(path.rglob("test_*.py")) if path.is_dir() else path.match("test_*.py")
 
 
 def pytest_collection_finish() -> None:

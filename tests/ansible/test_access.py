@@ -130,6 +130,9 @@ def test_no_message_names_an_argument_of_python() -> None:
         "ex_repair_control0": "`ovm3 network repair-control0`",
         "ex_attach_repository": "`ovm3 repository attach`",
         "ex_create_repository": "`ovm3 repository create`",
+        "ex_rename_repository": "`ovm3 repository rename`",
+        "ex_copy_to_secondary": "`ovm3 secondary copy-to`",
+        "ex_copy_image_from_secondary": "`ovm3 secondary copy-image`",
         "ex_read_only": "read_only of the estate",
         "ex_strict": "strict",
     }
