@@ -158,11 +158,16 @@ HALF = (
     "test_volumes.py",
     "test_with_module.py",
 )
+# Pages of docs/ whose examples are run: ``make test`` runs those of README.md.
+EXAMPLES = ("test_python_examples", "test_commands")
+# They run whole on Python 2.7 (``make test-py2``): on Python 3 ``make test`` takes a quarter.
+HOSTSIDE = ("test_change_vm.py", "test_claim_changes.py", "test_jobs.py")
 MANY = 8  # inputs of one test, of which an eighth is taken in tests/faults/test_more_*
 
 
 def mark_tables(items: list[pytest.Item]) -> None:
     """Mark what ``make test`` leaves out."""
+    _mark_examples_and_hostside(items)
     variants: dict[tuple[str, str], list[pytest.Item]] = defaultdict(list)
     inputs: dict[str, set[str]] = defaultdict(set)
     for item in items:
@@ -191,6 +196,16 @@ def mark_tables(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.soak)
             if left_out or item is not taken:
                 item.add_marker(pytest.mark.tables)
+
+
+def _mark_examples_and_hostside(items: list[pytest.Item]) -> None:
+    for item in items:
+        name = item.path.name
+        is_example = name == "test_docs.py" and item.name.startswith(EXAMPLES)
+        is_hostside = name in HOSTSIDE and item.path.parent.name == "hostside"
+        is_left_out = is_example and "[README.md" not in item.name
+        if is_left_out or (is_hostside and zlib.crc32(item.name.encode()) % 4):
+            item.add_marker(pytest.mark.tables)
 
 
 def _function_and_input(item: pytest.Item) -> tuple[str, str]:
