@@ -51,10 +51,10 @@ def pytest_collection(session: pytest.Session) -> None:
     """
     gc.disable()  # hardly anything of a collection is garbage
     config = session.config
-    given = [config.rootpath / path for path in config.args]
-    if hasattr(config, "workerinput") and all(path.is_dir() for path in given):
-        # Folders, as files that are named here would be taken even if a conftest.py ignores them.
-        parts = [part for folder in given for part in sorted(folder.iterdir()) if _has_tests(part)]
+    tests, given = config.rootpath / "tests", [config.rootpath / path for path in config.args]
+    if hasattr(config, "workerinput") and given == [tests]:
+        # Folders, as files that are named here would be taken even if somebody ignores them.
+        parts = [part for part in sorted(tests.iterdir()) if _has_tests(part)]
         worker, workers = config.workerinput["workerid"], config.workerinput["workercount"]
         begin = len(parts) * int(worker.removeprefix("gw")) // workers
         config.args = [str(part) for part in parts[begin:] + parts[:begin]]
