@@ -1,5 +1,5 @@
 """Which variants of a test ``make test`` takes. ``make test-tables`` takes the others, but for
-three quarters of the longest tables, and variants of two: these are in ``make soak``.
+seven eighths of the longest tables, and variants of two: these are in ``make soak``.
 
 Of each input one variant is taken (a personality, a dialect, with the module or without), always
 the same one, so that all of them are met by some test; of the failure tables one row of some, of
@@ -48,7 +48,7 @@ TABLES = (
     "test_watch_dhcp.py",
 )
 ROWS = 48  # of the failure tables, one row of so many
-# The longest tables: of the inputs that make test leaves out, three of four are in make soak.
+# The longest tables: of the inputs that make test leaves out, seven of eight are in make soak.
 LONGEST = (
     "test_create_whole_failures.py",
     "test_image_failures.py",
@@ -190,7 +190,7 @@ def mark_tables(items: list[pytest.Item]) -> None:
         left_out = left_out or (is_step and lot % 4)
         left_out = left_out or (name in EACH and given and lot % 2)
         left_out = left_out or (name in HALF and lot % 2)
-        is_in_soak = left_out and name in LONGEST and lot >> 8 & 3
+        is_in_soak = left_out and name in LONGEST and lot >> 8 & 7
         for item in same:
             if is_in_soak:
                 item.add_marker(pytest.mark.soak)
