@@ -57,7 +57,6 @@ ci-computing:
 	@$(MAKE) test-tables
 	@$(MAKE) test-long
 	@$(MAKE) test-py2
-	@$(MAKE) docs
 
 ci-waiting:
 	@$(MAKE) test-host
@@ -67,6 +66,7 @@ ci-waiting:
 	@$(MAKE) test-clients
 	@$(MAKE) test-report
 	@$(MAKE) dist
+	@$(MAKE) docs
 	@$(MAKE) lowest
 	@$(MAKE) newest
 
