@@ -93,11 +93,7 @@ def read_pieces(found: StoredObject, start: int, end: int) -> Iterator[Piece]:
     pool = ThreadPoolExecutor(at_once) if at_once > 1 else None
     try:
         while position < end:
-            next_data = _next_data(under_way, next_data)
-            while next_data < end and _has_room(under_way, at_once):
-                length = min(BLOCK_BYTES, end - next_data)
-                under_way.append((next_data, _ask(pool, found, next_data, length)))
-                next_data = _next_data(under_way, next_data + length)
+            next_data = _ask_ahead(found, pool, at_once, under_way, next_data, end)
             if not under_way:  # nothing but a hole up to the end
                 yield Piece(position, end - position, None)
                 return
@@ -111,12 +107,34 @@ def read_pieces(found: StoredObject, start: int, end: int) -> Iterator[Piece]:
             wanted = min(BLOCK_BYTES, end - offset)
             if len(read.data) != wanted:
                 raise _changed(found)
-            yield Piece(offset, wanted, read.data if any_data(read.data) else None)
             position = offset + wanted
             next_data = max(next_data, read.next_offset)
+            if pool is not None:  # they are under way while the caller uses this piece
+                next_data = _ask_ahead(found, pool, at_once, under_way, next_data, end)
+            yield Piece(offset, wanted, read.data if any_data(read.data) else None)
     finally:
         if pool is not None:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _ask_ahead(
+    found: StoredObject,
+    pool: ThreadPoolExecutor | None,
+    at_once: int,
+    under_way: deque[tuple[int, Future[ObjectRange]]],
+    next_data: int,
+    end: int,
+) -> int:
+    """Ask for as many ranges as may be under way.
+
+    :return: where the next one begins.
+    """
+    next_data = _next_data(under_way, next_data)
+    while next_data < end and _has_room(under_way, at_once):
+        length = min(BLOCK_BYTES, end - next_data)
+        under_way.append((next_data, _ask(pool, found, next_data, length)))
+        next_data = _next_data(under_way, next_data + length)
+    return next_data
 
 
 def _ask(
