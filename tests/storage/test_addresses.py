@@ -35,16 +35,6 @@ def sim() -> Iterator[Simulator]:
         yield simulator
 
 
-@pytest.fixture
-def driver(sim: Simulator) -> OVM3StorageDriver:
-    return storage_for(sim)
-
-
-@pytest.fixture
-def box(driver: OVM3StorageDriver) -> Container:
-    return driver.get_container("box")
-
-
 def fetch(url: str, **headers: str) -> requests.Response:
     return requests.get(url, headers={"Accept-Encoding": "identity", **headers}, timeout=60)
 

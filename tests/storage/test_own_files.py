@@ -28,11 +28,6 @@ def sim(personality: str) -> Iterator[Simulator]:
         yield simulator
 
 
-@pytest.fixture
-def driver(sim: Simulator) -> OVM3StorageDriver:
-    return storage_for(sim)
-
-
 def named(driver: OVM3StorageDriver, folder: str) -> Any:
     [*_, last] = driver.list_container_objects(driver.get_container("MyRepo"), prefix=folder)
     return last

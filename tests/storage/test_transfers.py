@@ -32,31 +32,7 @@ from libcloud_ovm3.operations import file_sources
 from libcloud_ovm3.operations.file_sources import FileSource, StreamSource
 from libcloud_ovm3.simulator import Simulator
 from tests.storage.stores import get, put, storage_for
-from tests.support import calls_of, simulate
-
-
-@pytest.fixture(scope="module")
-def lab() -> Iterator[Simulator]:
-    with simulate(1, vms=0, host_module=True) as simulator:
-        storage_for(simulator).create_container("box")
-        yield simulator
-
-
-@pytest.fixture
-def sim(lab: Simulator) -> Simulator:
-    lab.clear_misbehaviour()
-    lab.calls.clear()
-    return lab
-
-
-@pytest.fixture
-def driver(sim: Simulator) -> OVM3StorageDriver:
-    return storage_for(sim)
-
-
-@pytest.fixture
-def box(driver: OVM3StorageDriver) -> Container:
-    return driver.get_container("box")
+from tests.support import calls_of
 
 
 def write_sparse(path: Path, size: int, *data: tuple[int, bytes]) -> str:

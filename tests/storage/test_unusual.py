@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,31 +22,7 @@ from libcloud_ovm3.errors import (
 from libcloud_ovm3.operations import object_doors, upload_object
 from libcloud_ovm3.simulator import Simulator
 from tests.storage.stores import get, put, storage_for
-from tests.support import calls_of, simulate
-
-
-@pytest.fixture(scope="module")
-def lab() -> Iterator[Simulator]:
-    with simulate(1, vms=0, host_module=True) as simulator:
-        storage_for(simulator).create_container("box")
-        yield simulator
-
-
-@pytest.fixture
-def sim(lab: Simulator) -> Simulator:
-    lab.clear_misbehaviour()
-    lab.calls.clear()
-    return lab
-
-
-@pytest.fixture
-def driver(sim: Simulator) -> OVM3StorageDriver:
-    return storage_for(sim)
-
-
-@pytest.fixture
-def box(driver: OVM3StorageDriver) -> Container:
-    return driver.get_container("box")
+from tests.support import calls_of
 
 
 def test_what_cannot_be_kept_is_refused_before_anything_is_sent(
