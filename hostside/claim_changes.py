@@ -9,9 +9,10 @@ is looked at; the agent's function; vm.cfg on its disk; then what is here now de
 A process that dies in between leaves n + 1. :func:`settle_claim` on this host ends that.
 """
 
-from libcloud_ovm3_host import (arguments, change_vm, claim_settling, claim_store, claims, errors,
-                                local_state, observations, read_agent, safe_paths, vm_files)
-from libcloud_ovm3_host.compat import big, error, plain, to_text
+from libcloud_ovm3_host import (arguments, change_vm, claim_reports, claim_settling, claim_store,
+                                claims, errors, local_state, observations, read_agent, safe_paths,
+                                vm_files)
+from libcloud_ovm3_host.compat import error, plain, to_text
 
 FUNCTIONS = (claims.START, claims.STOP, claims.CONFIGURE, claims.CREATE, claims.DELETE)
 SECONDS = 50  # of a read: clients wait for a minute
@@ -19,8 +20,6 @@ ANSWER_SECONDS = 45  # until it answers that the change goes on
 LOCK_SECONDS = 10  # for another change or a settling of this VM on this host
 BEGIN_SECONDS = 40  # a change that has not begun by then never will: its client may have gone
 
-_REPORTED = ('source', 'target', 'operation', 'client', 'function', 'digest', 'paused', 'error',
-             'taken', 'outcome', 'fault')
 _HIGHEST = 10 ** 15
 _TRIES = 5  # to write a version, where others write, too
 # What goes with a function after repository and directory.
@@ -51,31 +50,8 @@ def _read_claim(dom0, target, operation):
     folder, versions = claim_store.read(dom0, target['mount'], target['document'])
     for version, claim in versions:
         if operation in ('', claim['operation']):
-            return _reported(dom0, folder, version, claim, '')
-    return _reported(dom0, folder, 0, None, '')
-
-
-def _reported(dom0, folder, version, claim, why):
-    claim = claim or {'kind': '', 'hosts': []}
-    found = dict([(key, to_text(claim.get(key, ''))) for key in _REPORTED + ('kind',)])
-    found['hosts'] = [{'host': to_text(host), 'boot': to_text(boot)}
-                      for host, boot in claim['hosts']]
-    found.update({'folder': to_text(folder), 'version': big(version), 'why': to_text(why),
-                  'state': to_text(_state(dom0, claim))})
-    return found
-
-
-def _state(dom0, claim):
-    if not claim.get('operation'):
-        return ''
-    if claim['kind'] not in (claims.DOUBT, claims.MOVING) or claim['outcome']:
-        return 'ended'
-    if claim['at'].split(' ')[1] != dom0.boot_id():  # each boot of each host has another
-        return 'elsewhere'
-    _, pid, started = claim['session'].split(' ')
-    if dom0.lives(pid, started):
-        return 'running'
-    return 'dead'
+            return claim_reports.reported(dom0, folder, version, claim, '')
+    return claim_reports.reported(dom0, folder, 0, None, '')
 
 
 # --- the first claim ------------------------------------------------------------------------
@@ -185,7 +161,7 @@ def _change_locked(dom0, request):
         folder = claim_store.make_folder(dom0, request['mount'])
     for version, claim in versions:
         if claim['operation'] == request['operation']:  # the request was repeated
-            return _reported(dom0, folder, version, claim, '')
+            return claim_reports.reported(dom0, folder, version, claim, '')
     claim = _current(request, folder, versions)
     here = claim_store.here(dom0, request['mount'])
     refusal = claims.refusal(request['function'], claim, here)
@@ -222,7 +198,7 @@ def _end(dom0, request, here, identity, outcome):
                                                         identity)
         except errors.Conflict:
             continue
-        return _reported(dom0, request['folder'], version, found, why)
+        return claim_reports.reported(dom0, request['folder'], version, found, why)
     raise errors.Failed('%s: its outcome could not be recorded: others write its claim' %
                         outcome['outcome'])
 
@@ -376,6 +352,6 @@ def _settle(dom0, request):
         request['folder'] = folder
         found = claim_settling.settle(dom0, request, version, claim, here,
                                       claim_settling.identity_of(dom0, request, claim))
-        return _reported(dom0, folder, *found)
+        return claim_reports.reported(dom0, folder, *found)
     finally:
         local_state.unlock(handle)

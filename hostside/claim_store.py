@@ -20,7 +20,8 @@ from libcloud_ovm3_host import (claim_records, dirfd, documents, errors, host_id
                                 records, safe_paths, state_dir)
 from libcloud_ovm3_host.compat import describe, error, plain, to_bytes, to_text
 
-_FOLDER, _NAME, _HOSTS = 'claims', 'name', 'hosts'
+FOLDER = 'claims'
+_NAME, _HOSTS = 'name', 'hosts'
 _LOCAL, _SESSIONS = 'claims', 'sessions-'
 _TOKEN = 'host'
 _TOKEN_BYTES = 16
@@ -39,7 +40,7 @@ def here(dom0, mount_point):
     token = _token(dom0)
     temporary = state_dir.open_folder(dom0, mount_point, [state_dir.TEMPORARY], True)
     try:
-        folder = state_dir.open_folder(dom0, mount_point, [_FOLDER, _HOSTS], False)
+        folder = state_dir.open_folder(dom0, mount_point, [FOLDER, _HOSTS], False)
         try:
             try:
                 state_dir.create(temporary, binascii.hexlify(os.urandom(8)).decode('ascii'), token,
@@ -75,7 +76,7 @@ def _token(dom0):
 def folder_name(dom0, mount_point):
     """The random name of the claims of a repository; '' if it has none. Raises Failed, ..."""
     try:
-        folder = state_dir.open_folder(dom0, mount_point, [_FOLDER], False)
+        folder = state_dir.open_folder(dom0, mount_point, [FOLDER], False)
     except errors.NotFound:
         return ''
     try:
@@ -108,7 +109,7 @@ def make_folder(dom0, mount_point):
                 state_dir.create(temporary, name, to_bytes(name), folder, _NAME)
             finally:
                 os.close(folder)
-            _rename(dom0, mount_point, [state_dir.TEMPORARY, 'claims-' + name], _FOLDER)
+            _rename(dom0, mount_point, [state_dir.TEMPORARY, 'claims-' + name], FOLDER)
             _remove_unused(temporary, 'claims-' + name)
         finally:
             os.close(temporary)
@@ -153,7 +154,7 @@ def retire(dom0, mount_point, name):
     Whoever reads them before finds another name, or none, afterwards. Raises Failed, ...
     """
     if folder_name(dom0, mount_point) == name:
-        _rename(dom0, mount_point, [_FOLDER], 'claims-of-old-' + name)
+        _rename(dom0, mount_point, [FOLDER], 'claims-of-old-' + name)
 
 
 # --- claims -------------------------------------------------------------------------------------
@@ -164,7 +165,7 @@ def read(dom0, mount_point, document):
     Raises Failed if the newest is not understood, NotMounted, NotAllowed.
     """
     try:
-        claims_folder = state_dir.open_folder(dom0, mount_point, [_FOLDER], False)
+        claims_folder = state_dir.open_folder(dom0, mount_point, [FOLDER], False)
     except errors.NotFound:
         return '', []
     name = None
@@ -185,6 +186,15 @@ def read(dom0, mount_point, document):
     return name, [(version, claim_records.decode(data)) for version, data in versions]
 
 
+def newest_in(folder, document):
+    """``(version, claim)`` of the newest one in the open folder of a VM; ``(0, None)`` if there is
+    none. Raises Failed if it is not understood."""
+    version, data = documents.newest_in(folder)
+    if version and data is None:
+        raise errors.Failed('claim %s: version %d is not complete' % (document, version))
+    return version, data and claim_records.decode(data)
+
+
 def write(dom0, client, operation, mount_point, document, name, version, claim):
     """Make a version of a claim, in the claims of that name; whether it is this process's own.
 
@@ -194,7 +204,7 @@ def write(dom0, client, operation, mount_point, document, name, version, claim):
     data = claim_records.encode(claim)
     temporary = state_dir.open_folder(dom0, mount_point, [state_dir.TEMPORARY], True)
     try:
-        claims_folder = state_dir.open_folder(dom0, mount_point, [_FOLDER], False)
+        claims_folder = state_dir.open_folder(dom0, mount_point, [FOLDER], False)
         try:
             _require_name(_name_in(claims_folder), name)
             folder = dirfd.enter_or_make(os.dup(claims_folder), document)

@@ -120,6 +120,13 @@ def kept_in(folder):
     return max([0] + versions) + 1, found
 
 
+def newest_in(folder):
+    """``(version, content)`` of its highest version; None if that is not complete; ``(0, None)``."""
+    for version in _versions(folder)[:1]:
+        return version, (_load_if_there(folder, version) or {}).get('content')
+    return 0, None
+
+
 def _highest_whole(folder, name):
     versions = _versions(folder)
     if not versions:

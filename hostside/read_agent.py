@@ -16,7 +16,7 @@ SECONDS = 55  # for all of them: clients wait for a minute
 
 
 def read_agent(dom0, names):
-    """``{api, answers: {name: {answer} or {fault}}}`` for these functions of the agent, and those
+    """``{api, claims, answers: {name: {answer} or {fault}}}`` for these functions of the agent, and those
     of this module's own in ``OWN``.
 
     Each is called separately: if one faults or hangs, the others still have their answer, and time
@@ -25,7 +25,7 @@ def read_agent(dom0, names):
     omits what it cannot print. If ``unlisted`` is not empty the list is read a second time.
     Raises InvalidArgument.
     """
-    from libcloud_ovm3_host.version import API
+    from libcloud_ovm3_host.version import API, CLAIMS
     known = list(READS) + sorted(OWN)
     if not isinstance(names, (list, tuple)) or [name for name in names if name not in known]:
         raise errors.InvalidArgument('names: expected a list of names out of %s' % ', '.join(known))
@@ -44,7 +44,7 @@ def read_agent(dom0, names):
         answers['list_vms'].update(_one_by_one(dom0, deadline - time.time()))
     elif 'list_vms' in answers:
         answers['list_vms'] = _with_unlisted(dom0, deadline, answers['list_vms'])
-    return {'api': API, 'answers': answers}
+    return {'api': API, 'claims': CLAIMS, 'answers': answers}
 
 
 def _has_domain_0(listed):

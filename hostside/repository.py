@@ -4,8 +4,8 @@ import os
 import stat
 import time
 
-from libcloud_ovm3_host import (arguments, aside, dirfd, documents, errors, read_agent, safe_paths,
-                                 seeds)
+from libcloud_ovm3_host import (arguments, aside, claim_reports, dirfd, documents, errors,
+                                 read_agent, safe_paths, seeds)
 from libcloud_ovm3_host.compat import error, to_bytes, to_text
 from libcloud_ovm3_host.rpc import Binary
 
@@ -21,11 +21,12 @@ _SLASH = '/'.encode('ascii')
 
 def repository(dom0, repository, after):
     """``{listing: {answer} or {fault}, vm_cfg: [{folder, directory, content}], aside, addresses,
-    metadata, seeds, after}``
+    metadata, seeds, claims, after}``
 
     ``listing`` is the agent's ``discover_repositories``, ``aside`` what
     :func:`aside.list_aside` returns, ``addresses`` and ``metadata`` the documents of these names, or ``{error}``,
-    ``seeds`` what :func:`seeds.list_seeds` returns, all on the first page only. ``vm_cfg`` is in the byte order
+    ``seeds`` what :func:`seeds.list_seeds` returns, ``claims`` what
+    :func:`claim_reports.all_of` does, or ``{error}``, all on the first page only. ``vm_cfg`` is in the byte order
     of the names; a file that cannot be read has ``error`` instead of ``content``, and so has a VM's
     directory that is not empty, but has no vm.cfg; a directory whose name is not UTF-8 has ``raw``.
     ``after``: the next page's cursor, base64; '' at the end.
@@ -61,6 +62,7 @@ def _page(dom0, mount_point, first, last):
         for name in DOCUMENTS:
             found[name] = _document(dom0, mount_point, name)
         found['seeds'] = seeds.list_seeds(dom0, mount_point)
+        found['claims'] = _claims(dom0, mount_point)
     room = PAGE_BYTES
     root = safe_paths.open_root(dom0, mount_point)
     try:
@@ -83,6 +85,14 @@ def _document(dom0, mount_point, name):
     if 'content' in found:
         found['content'] = Binary(found['content'])
     return found
+
+
+def _claims(dom0, mount_point):
+    """What :func:`claim_reports.all_of` returns, or ``{error}``."""
+    try:
+        return claim_reports.all_of(dom0, mount_point)
+    except errors.HostModuleError:
+        return {'error': safe_paths.current_error()}
 
 
 def _read_folder(root, folder, last, room, found):

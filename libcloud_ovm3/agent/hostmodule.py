@@ -30,7 +30,7 @@ from libcloud_ovm3.agent.hostmodule_types import (
 from libcloud_ovm3.agent.object_files import ObjectFiles
 from libcloud_ovm3.agent.seed_files import SeedFile, SeedFiles, read_seeds
 from libcloud_ovm3.agent.vm_changes import VMChanges
-from libcloud_ovm3.agent.vm_claims import VMClaims
+from libcloud_ovm3.agent.vm_claims import RepositoryClaims, VMClaims, claims_or_error
 from libcloud_ovm3.errors import AgentFault, InvalidArgument, MalformedResponse
 
 API: Final = 3  # the module's number that this client was written for
@@ -139,7 +139,9 @@ class HostModule(VMChanges, VMClaims, HostNetworks, SeedFiles, ObjectFiles):
                 answers[name] = self._answer(name, entries.get(name), types.get(name, object))
             except (AgentFault, MalformedResponse) as error:
                 missing = error if has_missing(entries.get(name)) else missing
-        return AgentReadings(api, answers, reader.unlisted(entries.get("list_vms")), missing)
+        unlisted = reader.unlisted(entries.get("list_vms"))
+        claims = reader.optional(struct, "claims", int) or 0
+        return AgentReadings(api, answers, unlisted, missing, claims)
 
     def repository(self, repository_id: str) -> RepositoryFiles:
         """A repository's listing and every vm.cfg in it: one call, more beyond 12 MiB.
@@ -152,6 +154,7 @@ class HostModule(VMChanges, VMClaims, HostNetworks, SeedFiles, ObjectFiles):
         addresses: tuple[Document | None, str | None] = (None, None)
         metadata: tuple[Document | None, str | None] = (None, None)
         seeds: tuple[SeedFile, ...] | None = None
+        claims: RepositoryClaims | str | None = None
         found = []
         while True:
             function, answer = self._read("repository", repository_id, after)
@@ -164,11 +167,13 @@ class HostModule(VMChanges, VMClaims, HostNetworks, SeedFiles, ObjectFiles):
                 addresses = reader.document_or_error(struct.get("addresses"))
                 metadata = reader.document_or_error(struct.get("metadata"))
                 seeds = read_seeds(reader, struct.get("seeds"))
+                claims = claims_or_error(reader, struct.get("claims"))
             page = reader.key(struct, "vm_cfg", list)
             found += [reader.vm_cfg(entry) for entry in page]
             before, after = after, reader.cursor(struct)
             if not after:
-                return RepositoryFiles(listing, tuple(found), aside, *addresses, *metadata, seeds)
+                documents = (*addresses, *metadata)
+                return RepositoryFiles(listing, tuple(found), aside, *documents, seeds, claims)
             if after == before or not page:
                 raise reader.malformed("its pages do not end")
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from libcloud_ovm3.agent.seed_files import SeedFile
+    from libcloud_ovm3.agent.vm_claims import RepositoryClaims
 
 _T = TypeVar("_T")
 
@@ -31,6 +32,7 @@ class AgentReadings:
     answers: Mapping[str, Any]
     unlisted: tuple[str, ...] | None = None
     missing: Exception | None = None
+    claims: int = 0
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ class RepositoryFiles:
     :ivar metadata: its document ``metadata``, likewise.
     :ivar metadata_error: why not.
     :ivar seeds: the seeds of guests in it; None: the module knows none.
+    :ivar claims: the claims of its VMs; a text: why they cannot be read; None: the module has none.
     """
 
     listing: str
@@ -88,6 +91,7 @@ class RepositoryFiles:
     metadata: Document | None = None
     metadata_error: str | None = None
     seeds: tuple[SeedFile, ...] | None = None
+    claims: RepositoryClaims | str | None = None
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from libcloud_ovm3.agent.hostmodule_calls import ModuleCalls
@@ -70,6 +72,48 @@ def to_claim(reader: Reader, answer: object) -> VMClaim:
     )
 
 
+@dataclass(frozen=True)
+class RepositoryClaims:
+    """All claims of a repository, by the names of their documents (:func:`document_of`).
+
+    :ivar folder: The name of the repository's claims; "" if it has none.
+    :ivar claims: The newest claim of each VM; a text: why it cannot be read.
+    """
+
+    folder: str
+    claims: Mapping[str, VMClaim | str] = field(default_factory=dict)
+
+
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+
+
+def document_of(directory: str) -> str:
+    """The name under which the module keeps what is about the VM in this directory."""
+    if _PLAIN.fullmatch(directory):
+        return f"vm-{directory}"
+    name = directory.encode("utf-8", "surrogateescape")
+    return f"vm.{hashlib.md5(name, usedforsecurity=False).hexdigest()}"
+
+
+def to_claims(reader: Reader, answer: object) -> RepositoryClaims:
+    """All claims of a repository in a response."""
+    struct = reader.struct(answer)
+    claims: dict[str, VMClaim | str] = {}
+    for one in reader.structs(reader.key(struct, "claims", list)):
+        error = reader.optional(one, "error", str)
+        name = reader.key(one, "document", str)
+        claims[name] = to_claim(reader, one) if "version" in one else str(error)
+    return RepositoryClaims(reader.key(struct, "folder", str), claims)
+
+
+def claims_or_error(reader: Reader, answer: object) -> RepositoryClaims | str | None:
+    """The same, as a part of another response; None: the module has no claims."""
+    if answer is None:
+        return None
+    error = reader.optional(reader.struct(answer), "error", str)
+    return to_claims(reader, answer) if error is None else error
+
+
 class VMClaims(ModuleCalls):
     """The module's functions for them (API 3)."""
 
@@ -80,6 +124,11 @@ class VMClaims(ModuleCalls):
         """
         function, answer = self._read("read_claim", repository_id, directory, operation)
         return to_claim(self._reader(function), answer)
+
+    def list_claims(self, repository_id: str) -> RepositoryClaims:
+        """The newest claim of each VM of a repository."""
+        function, answer = self._read("list_claims", repository_id)
+        return to_claims(self._reader(function), answer)
 
     def claim_vm(
         self,

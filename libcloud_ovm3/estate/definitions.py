@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from libcloud_ovm3.agent.config import DiskEntry, VMConfig
@@ -18,6 +19,7 @@ from libcloud_ovm3.estate.repositories import Repository, read_repository
 
 if TYPE_CHECKING:
     from libcloud_ovm3.agent.hostmodule_types import VMCfg
+    from libcloud_ovm3.estate.guards import Guard
 
 MADE_UP = uuid.UUID("7f0f4f2e-0c2b-4c7e-9a35-0a2b5ad1c0de")  # for what has no uuid
 
@@ -37,6 +39,8 @@ class Definition:
     :ivar config: Its content; None if it could not be read, ``error`` then says why.
     :ivar error: Why it is not reliable, so that no operation on its VM is allowed; None if it is.
     :ivar folder: ``VirtualMachines``, ``Templates`` or ``Assemblies``.
+    :ivar digest: The MD5 of the file, where the host module has read it; else "".
+    :ivar guard: What guards its VM against being started twice; None: nothing (:mod:`.guards`).
     """
 
     repository_id: str
@@ -44,6 +48,8 @@ class Definition:
     config: VMConfig | None
     error: str | None = None
     folder: str = VIRTUAL_MACHINES
+    digest: str = field(default="", compare=False)
+    guard: Guard | None = field(default=None, compare=False)
 
     @property
     def uuid(self) -> str:
@@ -357,7 +363,9 @@ def _parsed(repository_id: str, file: VMCfg | None) -> Definition | None:
         return None
     if file is None or config is None:
         return None
-    return _definition(repository_id, file.directory, config, file.folder)
+    digest = hashlib.md5(file.content or b"", usedforsecurity=False).hexdigest()
+    definition = _definition(repository_id, file.directory, config, file.folder)
+    return replace(definition, digest=digest)
 
 
 def _unlisted(repository_id: str, file: VMCfg) -> Definition:

@@ -33,6 +33,7 @@ from libcloud_ovm3.estate.members import Estate, ModuleAnswers, ask_module
 if TYPE_CHECKING:
     from libcloud_ovm3.agent.hostmodule import HostModule
 
+CLAIMS = 1  # the form of claims that this package knows
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
@@ -77,6 +78,7 @@ class HostView:
     :ivar repositories: Its records of repositories, mounted or not.
     :ivar module: Its host module; None if there is none that can be used.
     :ivar module_api: The module's number; 0 if it did not say.
+    :ivar claims: The form of its claims of VMs; 0: it has none.
     :ivar answers: The agent's responses that the module brought, by function name (see
         :meth:`read`).
     :ivar notice: What is wrong with its module, and what to do.
@@ -101,6 +103,7 @@ class HostView:
     repositories_error: Ovm3Error | None = None
     unlisted: tuple[str, ...] = ()
     module_api: int = field(default=0, compare=False)
+    claims: int = field(default=0, compare=False)
 
     @property
     def module2(self) -> HostModule | None:
@@ -111,6 +114,11 @@ class HostView:
     def module3(self) -> HostModule | None:
         """The same with the functions of API 3."""
         return self.module if self.module_api >= 3 else None
+
+    @property
+    def module_claims(self) -> HostModule | None:
+        """The same with claims of VMs, of the form that this package knows (docs/claims.md)."""
+        return self.module if self.claims == CLAIMS else None
 
     @property
     def id(self) -> str:
@@ -259,6 +267,7 @@ def _view(estate: Estate, address: Address, asked: ModuleAnswers) -> HostView:
         repositories_error=repositories_error,
         unlisted=tuple(one for one in asked.unlisted if dashed(one)),
         module_api=asked.api,
+        claims=asked.claims,
     )
 
 

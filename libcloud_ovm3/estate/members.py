@@ -187,6 +187,7 @@ class ModuleAnswers:
     :ivar notice: What is wrong with the module.
     :ivar unlisted: The domains that xenstore has and xend's list lacks (:class:`.AgentReadings`).
     :ivar missing: Why not all domains could be read (likewise).
+    :ivar claims: The form of its claims of VMs; 0: it has none.
     """
 
     module: HostModule | None = None
@@ -195,6 +196,7 @@ class ModuleAnswers:
     unlisted: tuple[str, ...] = ()
     missing: Exception | None = None
     api: int = 0
+    claims: int = 0
 
 
 def ask_module(estate: Estate, address: Address, functions: Sequence[str]) -> ModuleAnswers:
@@ -228,6 +230,7 @@ def ask_module(estate: Estate, address: Address, functions: Sequence[str]) -> Mo
         unlisted=readings.unlisted or (),
         missing=readings.missing,
         api=readings.api,
+        claims=readings.claims,
     )
 
 

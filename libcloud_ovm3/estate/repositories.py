@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from libcloud_ovm3.agent.documents import RepositoryContent, RepositoryRecord
     from libcloud_ovm3.agent.hostmodule_types import Aside, Document, RepositoryFiles, VMCfg
     from libcloud_ovm3.agent.seed_files import SeedFile
+    from libcloud_ovm3.agent.vm_claims import RepositoryClaims
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Repository:
     :ivar metadata: Its document ``metadata``, likewise (:mod:`.vm_metadata`).
     :ivar metadata_error: Why not.
     :ivar seeds: The seeds of guests in it; None: no host module said (:mod:`.seeds`).
+    :ivar claims: The claims of its VMs; a text: why they cannot be read; None: no module has any.
     """
 
     record: RepositoryRecord
@@ -48,6 +50,7 @@ class Repository:
     metadata: Document | None = field(default=None, compare=False, repr=False)
     metadata_error: str | None = None
     seeds: tuple[SeedFile, ...] | None = None
+    claims: RepositoryClaims | str | None = field(default=None, compare=False, repr=False)
 
     @property
     def id(self) -> str:
@@ -238,6 +241,7 @@ def _listed(
         metadata=files.metadata,
         metadata_error=files.metadata_error,
         seeds=files.seeds,
+        claims=files.claims,
     )
 
 

@@ -29,6 +29,7 @@ from libcloud_ovm3.estate.definitions import (
     read_definitions,
 )
 from libcloud_ovm3.estate.domains import Domain
+from libcloud_ovm3.estate.guards import with_guards
 from libcloud_ovm3.estate.hosts import HostView, UnreachableHost, read_hosts
 from libcloud_ovm3.estate.hosts_off import HostOff, require_off, split
 from libcloud_ovm3.estate.members import Estate
@@ -268,7 +269,9 @@ def read_estate(estate: Estate, *more: str) -> EstateSnapshot:
     repositories = read_repositories(hosts)
     require_off(estate, off, hosts, repositories)
     unseen = unseen_of(hosts, unreachable)
-    vms = merge_vms(hosts, read_definitions(repositories), all_answered=not unseen)
+    all_answer = not unseen and not off
+    definitions = with_guards(read_definitions(repositories), repositories, all_answer)
+    vms = merge_vms(hosts, definitions, all_answered=not unseen)
     vms, notices = with_addresses(vms, hosts, repositories, estate)
     vms, card_notices = with_cards_out(vms, repositories)
     vms, more_notices = with_metadata(vms, repositories)

@@ -47,7 +47,7 @@ from libcloud_ovm3.agent.object_types import (
     block_sum,
 )
 from libcloud_ovm3.agent.vm_changes import VMChange, VMReading
-from libcloud_ovm3.agent.vm_claims import VMClaim
+from libcloud_ovm3.agent.vm_claims import RepositoryClaims, VMClaim
 from libcloud_ovm3.errors import AgentFault, InvalidArgument, MalformedResponse, ReadOnly
 
 from .conftest import PASSWORD
@@ -229,6 +229,9 @@ CALLS: list[tuple[str, tuple[Any, ...], tuple[Any, ...], Any, Any]] = [
     ("settle_vm", (*W, "r", "d", "1" * 32, True), (*W, "r", "d", "1" * 32, True), CHANGE,
      VMChange(**CHANGE)),
     ("read_claim", ("r", "d"), ("r", "d", ""), CLAIM, VMClaim(**READ_CLAIM)),
+    ("list_claims", ("r",), ("r",),
+     {"folder": "f", "claims": [{**CLAIM, "document": "vm-a"}, {"document": "vm-b", "error": "no"}]},
+     RepositoryClaims("f", {"vm-a": VMClaim(**READ_CLAIM), "vm-b": "no"})),
     ("claim_vm", (*W, "r", "d", ("h",)), (*W, "r", "d", ["h"]), CLAIM, VMClaim(**READ_CLAIM)),
     ("change_claimed_vm", (*W, "r", "d", "f", 7, "", "stop_vm", [True]),
      (*W, "r", "d", "f", 7, "", "stop_vm", [True]), CLAIM, VMClaim(**READ_CLAIM)),

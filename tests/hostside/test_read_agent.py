@@ -56,7 +56,7 @@ def agent(dom0):
 
 def test_several_in_one_call(agent):
     found = read_agent.read_agent(agent, ['list_vms', 'discover_server', 'get_last_boot_time'])
-    assert found == {'api': version.API, 'answers': {
+    assert found == {'api': version.API, 'claims': version.CLAIMS, 'answers': {
         'discover_server': {'answer': '<Discover_Server_Result/>'},
         'list_vms': {'answer': [{'domid': '0'}]},
         'get_last_boot_time': {'answer': {'last_boot_time': 5}}}}

@@ -106,7 +106,7 @@ CALLS = {
     'adopt_upload': WHO + (MOUNT, '', '0c' * 16),
     'delete_upload': WHO + (MOUNT, '', WHO[1]), 'restore_aside': WHO + (FILE,),
     'read_vm': (ID, 'name', ''), 'settle_vm': WHO + (ID, 'name', WHO[1], False),
-    'read_claim': (ID, 'name', ''), 'claim_vm': WHO + (ID, 'name', ['0' * 32]),
+    'list_claims': (ID,), 'read_claim': (ID, 'name', ''), 'claim_vm': WHO + (ID, 'name', ['0' * 32]),
     'control_interface': ('c1',), 'set_control_interface': WHO + ('c0', '169.254.1.1', 16)}
 # These say of each part of the answer that it took too long.
 IN_PARTS = {'read_agent': (['list_vms'],), 'free_space': (), 'identify': ([FILE],), 'file_holders': ()}

@@ -1,0 +1,75 @@
+"""Claims as they are reported: one of a VM, or all of a repository."""
+
+import os
+import re
+
+from libcloud_ovm3_host import arguments, claim_store, claims, errors, safe_paths, state_dir
+from libcloud_ovm3_host.compat import big, to_bytes, to_text
+
+SECONDS = 50  # clients wait for a minute
+
+_REPORTED = ('source', 'target', 'operation', 'client', 'function', 'digest', 'paused', 'error',
+             'taken', 'outcome', 'fault')
+_DOCUMENT = re.compile('vm[.-].')
+
+
+def list_claims(dom0, repository):
+    """``{folder, claims: [{document, ...}]}``: the newest claim of each VM of a repository, as
+    :func:`.claim_changes.read_claim` reports it, or ``{document, error}``. ``folder``: their name;
+    '' if there are none. ``document``: ``vm-<directory>``, or ``vm.<MD5 of the directory>`` where
+    its name has other characters than A-Z, a-z, 0-9, ``.``, ``_`` and ``-``, or more than 80.
+    Raises InvalidArgument, NotMounted, NotAllowed, Failed, Timeout.
+    """
+    mount_point = to_bytes('/OVS/Repositories/' + arguments.repository(repository))
+    return dom0.within(SECONDS, all_of, dom0, mount_point)
+
+
+def all_of(dom0, mount_point):
+    """The same, as a part of another answer."""
+    name = claim_store.folder_name(dom0, mount_point)
+    found = {'folder': to_text(name), 'claims': []}
+    if name:
+        folder = state_dir.open_folder(dom0, mount_point, [claim_store.FOLDER], False)
+        try:
+            for document in state_dir.matching_names(folder, _DOCUMENT):
+                found['claims'].append(dict(_newest(dom0, folder, document, name),
+                                            document=to_text(document)))
+        finally:
+            os.close(folder)
+    return found
+
+
+def _newest(dom0, claims_folder, document, name):
+    try:
+        folder = safe_paths.enter(os.dup(claims_folder), document)
+        try:
+            version, claim = claim_store.newest_in(folder, document)
+        finally:
+            os.close(folder)
+        return reported(dom0, name, version, claim, '')
+    except errors.HostModuleError:
+        return {'error': safe_paths.current_error()}
+
+
+def reported(dom0, folder, version, claim, why):
+    """One claim; ``claim`` is None where there is none, and ``why`` says why it stays as it is."""
+    claim = claim or {'kind': '', 'hosts': []}
+    found = dict([(key, to_text(claim.get(key, ''))) for key in _REPORTED + ('kind',)])
+    found['hosts'] = [{'host': to_text(host), 'boot': to_text(boot)}
+                      for host, boot in claim['hosts']]
+    found.update({'folder': to_text(folder), 'version': big(version), 'why': to_text(why),
+                  'state': to_text(_state(dom0, claim))})
+    return found
+
+
+def _state(dom0, claim):
+    if not claim.get('operation'):
+        return ''
+    if claim['kind'] not in (claims.DOUBT, claims.MOVING) or claim['outcome']:
+        return 'ended'
+    if claim['at'].split(' ')[1] != dom0.boot_id():  # each boot of each host has another
+        return 'elsewhere'
+    _, pid, started = claim['session'].split(' ')
+    if dom0.lives(pid, started):
+        return 'running'
+    return 'dead'

@@ -1,0 +1,83 @@
+"""What guards a VM against a second start: its claim, by the host module (docs/claims.md). Pure.
+
+A VM without a guard is changed as hosts without the module are: what is left to chance then is in
+docs/guarantees.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from libcloud_ovm3.agent.identifiers import undashed
+from libcloud_ovm3.agent.vm_claims import RepositoryClaims, VMClaim, document_of
+
+if TYPE_CHECKING:
+    from libcloud_ovm3.estate.definitions import Definition
+    from libcloud_ovm3.estate.hosts import HostView
+    from libcloud_ovm3.estate.repositories import Repository
+
+BEGINS = False  # whether a repository without claims gets them, once all hosts have the module
+
+FREE, ON, DOUBT, MOVING, GONE = "free", "on", "doubt", "moving", "gone"
+
+
+@dataclass(frozen=True)
+class Guard:
+    """How a VM is guarded.
+
+    :ivar folder: The name of the claims of its repository; "": there are none yet.
+    :ivar hosts: The hosts that have its repository mounted.
+    :ivar claim: Its claim; None: it has none yet, and that is not free.
+    :ivar error: Why that is not known; "": it is. Nothing is changed then.
+    """
+
+    folder: str
+    hosts: tuple[HostView, ...] = field(repr=False)
+    claim: VMClaim | None = None
+    error: str = ""
+
+    def with_claim(self, claim: VMClaim) -> Guard:
+        """The same with a claim that was read since."""
+        return replace(self, folder=claim.folder, claim=claim if claim.version else None)
+
+
+def guard_of(repository: Repository, directory: str, all_answer: bool) -> Guard | None:
+    """The guard of the VM in this directory; None: it has none.
+
+    :param all_answer: Whether all hosts of the estate have answered, so that it is known which have
+        the repository mounted. Only then a repository gets its first claims.
+    """
+    claims, hosts = repository.claims, repository.mounted_on
+    with_claims = [host for host in hosts if host.module_claims is not None]
+    if not isinstance(claims, RepositoryClaims):
+        if not with_claims:
+            return None
+        return Guard("", hosts, error=claims or "the host module could not list them")
+    if not claims.folder and not (BEGINS and all_answer and len(with_claims) == len(hosts)):
+        return None
+    claim = claims.claims.get(document_of(directory))
+    if isinstance(claim, str):
+        return Guard(claims.folder, hosts, error=claim)
+    return Guard(claims.folder, hosts, claim)
+
+
+def with_guards(
+    definitions: Iterable[Definition], repositories: Iterable[Repository], all_answer: bool
+) -> list[Definition]:
+    """These definitions with their guards. One without a uuid has none: xend makes one at each
+    start, so no host could tell whether it has the VM."""
+    by_id: Mapping[str, Repository] = {one.id: one for one in repositories}
+    return [
+        replace(one, guard=guard_of(by_id[one.repository_id], one.directory, all_answer))
+        if one.own_uuid and one.repository_id in by_id
+        else one
+        for one in definitions
+    ]
+
+
+def hosts_of(claim: VMClaim, hosts: Sequence[HostView]) -> dict[str, HostView | None]:
+    """The hosts that a claim names, by their server uuids; None: none of these."""
+    by_id = {undashed(host.server.uuid): host for host in hosts if host.server.uuid}
+    return {name: by_id.get(undashed(name)) for name, _ in claim.hosts}
