@@ -14,7 +14,8 @@ from libcloud_ovm3_host import (arguments, change_vm, claim_reports, claim_settl
                                 vm_files)
 from libcloud_ovm3_host.compat import error, plain, to_text
 
-FUNCTIONS = (claims.START, claims.STOP, claims.CONFIGURE, claims.CREATE, claims.DELETE)
+FUNCTIONS = (claims.START, claims.STOP, claims.CONFIGURE, claims.CREATE, claims.DELETE,
+             claims.REBOOT, claims.PAUSE, claims.UNPAUSE)
 SECONDS = 50  # of a read: clients wait for a minute
 ANSWER_SECONDS = 45  # until it answers that the change goes on
 LOCK_SECONDS = 10  # for another change or a settling of this VM on this host
@@ -24,7 +25,11 @@ _HIGHEST = 10 ** 15
 _TRIES = 5  # to write a version, where others write, too
 # What goes with a function after repository and directory.
 _PARAMETERS = {claims.START: [], claims.DELETE: [], claims.STOP: [bool],
-               claims.CONFIGURE: [dict], claims.CREATE: [dict]}
+               claims.CONFIGURE: [dict], claims.CREATE: [dict], claims.REBOOT: [int],
+               claims.PAUSE: [], claims.UNPAUSE: []}
+# What they need to be of the domain that this host has: paused, or not.
+_OF_DOMAIN = {claims.REBOOT: False, claims.PAUSE: False, claims.UNPAUSE: True}
+_WHATEVER_IT_IS = tuple(_OF_DOMAIN) + (claims.STOP,)  # vm.cfg says nothing about these
 
 
 # --- reading --------------------------------------------------------------------------------
@@ -113,10 +118,10 @@ def change_claimed_vm(dom0, client, operation, repository, directory, folder, ve
     """Call one of the agent's functions under the claim of that version. As :func:`read_claim`.
 
     ``folder``, ``version``: of the claim that the client has read; 0 for a VM that is to be created
-    and has none. ``digest``: of the vm.cfg that it has read; '' if there is to be none; for a start
-    and a stop '' means: as it is. ``function``: one of FUNCTIONS; ``parameters``: the list of its
-    arguments after the repository and the directory. It is never called twice for one operation:
-    what became of that is the answer.
+    and has none. ``digest``: of the vm.cfg that it has read; '' if there is to be none; for what
+    does not change it '' means: as it is. ``function``: one of FUNCTIONS; ``parameters``: the list
+    of its arguments after the repository and the directory. It is never called twice for one
+    operation: what became of that is the answer.
     Raises InvalidArgument, NotAllowed, NotMounted, NotFound (no claim, no vm.cfg), Conflict (another
     claim is current, it does not allow this, or vm.cfg is another one), Failed.
     """
@@ -170,6 +175,7 @@ def _change_locked(dom0, request):
     _require_finished(dom0, request)
     content = _read_content(dom0, request)
     identity = _identity(dom0, request, claim)
+    _require_domain(dom0, request, identity)
     mark = {}
     if claim is None or here[0] not in dict(claim['hosts']):
         mark = dict(observations.mark_log(dom0), uuid=identity[0], name=identity[1])
@@ -245,6 +251,22 @@ def _identity(dom0, request, claim):
     return vm_files.dashed(struct['uuid']), plain(struct['name'])
 
 
+def _require_domain(dom0, request, identity):
+    """One that another tool has paused is not ours to release: so none is paused that is paused.
+    One that is being built shows the same (xend.md 1.6). Looked for before version n + 1, which
+    says then that the domain was running. Raises Conflict, Failed."""
+    wanted = _OF_DOMAIN.get(request['function'])
+    if wanted is None:
+        return
+    found = observations.look(dom0, identity[0])
+    if [entry['paused'] for entry in found] != [wanted] or found[0]['incoming']:
+        words = {True: 'paused or being built', False: 'not paused'}
+        raise errors.Conflict('%s: %s needs one domain of it that is %s; xend has: %s' % (
+            safe_paths.printable(request['path']), request['function'], words[wanted],
+            ', '.join(['domain %s, %s' % (plain(entry['domid']), words[entry['paused']])
+                       for entry in found]) or 'none'))
+
+
 def _recorded(request, content, session):
     """What is recorded of the operation in version n + 1."""
     recorded = dict([(key, request[key]) for key in ('operation', 'client')])
@@ -282,7 +304,7 @@ def _obstacle(dom0, request, claim, identity):
     try:
         read_agent.function(dom0, request['function'])
         refusal = ''
-        if request['function'] != claims.STOP:
+        if request['function'] not in _WHATEVER_IT_IS:
             refusal = _digest_refusal(dom0, request, claim)
         if not refusal and request['function'] == claims.START:
             refusal = _start_refusal(dom0, request, identity)

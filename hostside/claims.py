@@ -321,9 +321,10 @@ def _present(claim, here, finding, fields):
         fields['source_was'] = LIVE
         return _claim(DOUBT, _with(claim, here), claim, **fields), ''
     if not others:
-        if finding != PAUSED:
+        if finding != PAUSED or here not in claim['hosts']:  # of another boot: another domain
             fields['paused'] = ''
-        elif claim['function'] == PAUSE and claim['kind'] == DOUBT:
+        elif (claim['function'] == PAUSE and claim['kind'] == DOUBT
+              and claim['outcome'] != 'not done'):
             fields['paused'] = claim['operation']
         made = _claim(ON, [here], claim, **fields)
         if made == claim:

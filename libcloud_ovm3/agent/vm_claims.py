@@ -166,10 +166,10 @@ class VMClaims(ModuleCalls):
 
         :param folder: of the claim that was read.
         :param version: of that claim; 0 for a VM that is to be created and has none.
-        :param digest: of the vm.cfg that was read; "": there must be none; for ``start_vm`` and
-            ``stop_vm``: whatever it is.
-        :param function: ``start_vm``, ``stop_vm``, ``configure_vm``, ``create_vm`` or
-            ``delete_vm``.
+        :param digest: of the vm.cfg that was read; "": there must be none; for what does not change
+            it: whatever it is.
+        :param function: ``start_vm``, ``stop_vm``, ``reboot_vm``, ``pause_vm``, ``unpause_vm``,
+            ``configure_vm``, ``create_vm`` or ``delete_vm``.
         :param parameters: its arguments after the repository and the directory.
         :raises AgentFault: of kind ``...Conflict`` if another claim is current, or does not allow
             this, or the vm.cfg is another one: nothing was done.

@@ -77,7 +77,8 @@ class Host(Dom0):
     def domains_with_state(self, *_):
         listed = [('00000000-0000-0000-0000-000000000000', '0', 'Domain-0')]
         listed += [tuple(line.split()) + ('web',) for line in self.text('/domains').splitlines()]
-        return [['domain', ['uuid', uuid], ['domid', domid], ['name', name], ['status', 2]]
+        return [['domain', ['uuid', uuid], ['domid', domid], ['name', name],
+                 ['status', 2 - (domid in self.text('/paused').split())]]
                 for uuid, domid, name in listed]
 
     def xend_does(self, act, *given):
@@ -163,7 +164,7 @@ class Agent(object):
 
     def get_services(self, version=None):
         names = ('start_vm', 'stop_vm', 'configure_vm', 'create_vm', 'delete_vm',
-                 'discover_server')
+                 'discover_server', 'reboot_vm', 'pause_vm', 'unpause_vm')
         return dict([(name, getattr(self, name)) for name in names])
 
     def discover_server(self):
@@ -189,6 +190,21 @@ class Agent(object):
         self.called('stop')
         for domid in self.host.domids():
             self.host.xend_does('end', domid)
+
+    def reboot_vm(self, repository, directory, wait):
+        self.called('reboot')
+
+    def pause_vm(self, repository, directory):
+        how = self.called('pause')
+        if how == 'faults':
+            raise KeyError('refused')
+        self.host.write('/paused', '%d' % self.host.domids()[0])
+        if how == 'hangs late':
+            wait(self.host)
+
+    def unpause_vm(self, repository, directory):
+        self.called('unpause')
+        self.host.write('/paused', '')
 
     def configure_vm(self, repository, directory, struct):
         how = self.called('configure')

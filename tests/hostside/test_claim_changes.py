@@ -420,7 +420,8 @@ def test_what_is_not_valid(host):
     free(host)
     version = host.now()['version']
     for function, given in [
-            ('reboot_vm', []), ('start_vm', [1]), ('stop_vm', []), ('stop_vm', ['x']),
+            ('reboot_vm', []), ('reboot_vm', [True]), ('migrate_vm', []), ('pause_vm', [1]),
+            ('start_vm', [1]), ('stop_vm', []), ('stop_vm', ['x']),
             ('configure_vm', []), ('configure_vm', ['x']), ('delete_vm', [{}]),
             (['start_vm'], [])]:
         with pytest.raises(errors.InvalidArgument):

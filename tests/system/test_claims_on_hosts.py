@@ -78,6 +78,12 @@ def test_a_vm_is_started_on_one_host_only(sim: Simulator) -> None:
         with pytest.raises(AgentFault, match="is not possible while the VM is on host"):
             client.change(host, "start_vm")
     assert client.live() == [0]
+    assert client.change(0, "pause_vm").paused == client.claim().operation
+    with pytest.raises(AgentFault, match="reboot_vm needs one domain of it that is not paused"):
+        client.change(0, "reboot_vm", 3)
+    for function, parameters in (("unpause_vm", ()), ("reboot_vm", (3,))):
+        made = client.change(0, function, *parameters)
+        assert (made.kind, made.outcome, made.paused) == ("on", "done", "")
     stopped = client.change(0, "stop_vm", True)
     assert (stopped.kind, stopped.why) == ("free", "")
     assert client.change(1, "start_vm").kind == "on"
