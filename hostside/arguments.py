@@ -10,7 +10,7 @@ _OPERATION = re.compile(r'[0-9a-f]{32}\Z')
 _DOCUMENT = re.compile(r'[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z')
 _DEVICE = re.compile(r'[A-Za-z0-9][A-Za-z0-9._-]{0,14}\Z')
 _VM = re.compile(r'[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z')
-_SERVER = re.compile(r'[0-9A-Fa-f:-]{32,47}\Z')
+SERVER = re.compile(r'[0-9A-Fa-f:-]{32,47}\Z')
 _REPOSITORY = re.compile(r'[0-9a-fA-F]{32}\Z')
 
 
@@ -64,7 +64,7 @@ def repository(value):
 
 def server(value):
     """The uuid of a server, as its agent reports it."""
-    return matching(_SERVER, 'host', value, 'the uuid of a server')
+    return matching(SERVER, 'host', value, 'the uuid of a server')
 
 
 def claims_folder(value):

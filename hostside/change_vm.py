@@ -75,6 +75,14 @@ def unfinished(dom0, target):
     return ''
 
 
+def require_finished(dom0, target):
+    """Raise Conflict if a change of this vm.cfg lacks an outcome."""
+    change = unfinished(dom0, target)
+    if change:
+        raise errors.Conflict('%s is being changed: %s' % (
+            safe_paths.printable(target['path']), change))
+
+
 def _require_no_claim(dom0, target):
     if claim_store.read(dom0, target['mount'], target['document'])[1]:
         raise errors.Conflict('%s has a claim, so it is changed through that only: this client is '

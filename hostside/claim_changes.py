@@ -59,54 +59,10 @@ def _read_claim(dom0, target, operation):
     return claim_reports.reported(dom0, folder, 0, None, '')
 
 
-# --- the first claim ------------------------------------------------------------------------
+# --- the lock -------------------------------------------------------------------------------
 
-def claim_vm(dom0, client, operation, repository, directory, hosts):
-    """Make the first claim of a VM: it may be on any of these hosts. As :func:`read_claim`.
-
-    ``hosts``: the server uuids of all hosts that can see the repository, this one too. A VM that has
-    a claim keeps it. Raises InvalidArgument, NotAllowed, NotMounted, NotFound (no vm.cfg), Conflict
-    (it is being changed; another host has this server uuid), Failed, Timeout.
-    """
-    request = dict(vm_files.target(repository, directory), client=arguments.client(client),
-                   operation=arguments.operation(operation), began=dom0.seconds())
-    if not isinstance(hosts, list):
-        raise errors.InvalidArgument('hosts: expected a list of server uuids')
-    hosts = [arguments.server(host).lower() for host in hosts]
-    dom0.log('%s %s claim_vm %s' % (request['client'], request['operation'],
-                                    safe_paths.printable(request['path'])))
-    return dom0.within(SECONDS, _claim_vm, dom0, request, hosts)
-
-
-def _claim_vm(dom0, request, hosts):
-    folder = claim_store.make_folder(dom0, request['mount'])
-    here = claim_store.here(dom0, request['mount'])
-    if here[0] not in hosts:
-        raise errors.InvalidArgument('hosts: this host, %s, is not among them' % here[0])
-    handle = _lock(dom0, request)
-    try:
-        found = _read_claim(dom0, request, '')
-        if found['version']:
-            return found
-        vm_files.content(dom0, request)
-        _require_finished(dom0, request)
-        made = claims.first_claim([(host, '') for host in hosts if host != here[0]] + [here])
-        claim_store.write(dom0, request['client'], request['operation'], request['mount'],
-                          request['document'], folder, 1, made)
-        _require_finished(dom0, request)  # change_vm looks for a claim after it has begun
-        return _read_claim(dom0, request, '')
-    finally:
-        local_state.unlock(handle)
-
-
-def _require_finished(dom0, request):
-    change = change_vm.unfinished(dom0, request)
-    if change:
-        raise errors.Conflict('%s is being changed: %s' % (
-            safe_paths.printable(request['path']), change))
-
-
-def _lock(dom0, request):
+def lock(dom0, request):
+    """Wait until no other process of this host changes or settles this VM. Raises Conflict."""
     return claim_store.lock(dom0, LOCK_SECONDS, request, 'operation %s of %s' % (
         request['operation'], request['client']))
 
@@ -153,7 +109,7 @@ def _goes_on(dom0, request):
 
 
 def _change(dom0, request):
-    handle = _lock(dom0, request)
+    handle = lock(dom0, request)
     try:
         return _change_locked(dom0, request)
     finally:
@@ -172,7 +128,7 @@ def _change_locked(dom0, request):
     refusal = claims.refusal(request['function'], claim, here)
     if refusal:
         raise errors.Conflict('%s: %s' % (safe_paths.printable(request['path']), refusal))
-    _require_finished(dom0, request)
+    change_vm.require_finished(dom0, request)
     content = _read_content(dom0, request)
     identity = _identity(dom0, request, claim)
     _require_domain(dom0, request, identity)
@@ -364,7 +320,7 @@ def settle_claim(dom0, client, operation, repository, directory):
 
 
 def _settle(dom0, request):
-    handle = _lock(dom0, request)
+    handle = lock(dom0, request)
     try:
         folder, versions = claim_store.read(dom0, request['mount'], request['document'])
         if not versions:

@@ -3,7 +3,8 @@
 import os
 import re
 
-from libcloud_ovm3_host import arguments, claim_store, claims, errors, safe_paths, state_dir
+from libcloud_ovm3_host import (arguments, claim_hosts, claim_store, claims, errors, safe_paths,
+                                 state_dir)
 from libcloud_ovm3_host.compat import big, to_bytes, to_text
 
 SECONDS = 50  # clients wait for a minute
@@ -14,10 +15,14 @@ _DOCUMENT = re.compile('vm[.-].')
 
 
 def list_claims(dom0, repository):
-    """``{folder, claims: [{document, ...}]}``: the newest claim of each VM of a repository, as
-    :func:`.claim_changes.read_claim` reports it, or ``{document, error}``. ``folder``: their name;
+    """``{folder, claims: [{document, ...}], hosts: [{host, address}]}`` of a repository.
+
+    ``claims``: the newest one of each VM, as :func:`.claim_changes.read_claim` reports it, or
+    ``{document, error}``. ``folder``: their name;
     '' if there are none. ``document``: ``vm-<directory>``, or ``vm.<MD5 of the directory>`` where
     its name has other characters than A-Z, a-z, 0-9, ``.``, ``_`` and ``-``, or more than 80.
+    ``hosts``: all that have claims here, with the IP address that each had last; '' if that is not
+    known, or another host has it by now.
     Raises InvalidArgument, NotMounted, NotAllowed, Failed, Timeout.
     """
     mount_point = to_bytes('/OVS/Repositories/' + arguments.repository(repository))
@@ -27,13 +32,15 @@ def list_claims(dom0, repository):
 def all_of(dom0, mount_point):
     """The same, as a part of another answer."""
     name = claim_store.folder_name(dom0, mount_point)
-    found = {'folder': to_text(name), 'claims': []}
+    found = {'folder': to_text(name), 'claims': [], 'hosts': []}
     if name:
         folder = state_dir.open_folder(dom0, mount_point, [claim_store.FOLDER], False)
         try:
             for document in state_dir.matching_names(folder, _DOCUMENT):
                 found['claims'].append(dict(_newest(dom0, folder, document, name),
                                             document=to_text(document)))
+            found['hosts'] = [{'host': to_text(host), 'address': to_text(address)}
+                              for host, address in claim_hosts.registered(folder)]
         finally:
             os.close(folder)
     return found

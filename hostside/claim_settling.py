@@ -73,8 +73,10 @@ def _find(dom0, request, claim, here, identity):
         except errors.HostModuleError:
             return claims.STAYS, '%s: %s' % (look, error())
         following = claims.after_look(look, answer)
+        if following == claims.STAYS:
+            return following, _WHY[look]
         if following != claims.NEXT:
-            return following, _WHY.get(look, '')
+            return following, ''
     raise errors.Failed('the looks have no end')
 
 

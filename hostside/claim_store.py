@@ -2,9 +2,9 @@
 
 * ``name``: 32 random digits. A request names them: a folder that was made anew has others, and
   versions that mean something else.
-* ``hosts/<uuid of the server>``: which host that is, by a random token on its own disk. Boards come
-  with a placeholder for their uuid (agent-behaviour.md 19): of two hosts with one uuid the second
-  is refused.
+* ``hosts`` and ``addresses``: which hosts have claims here, see :mod:`.claim_hosts`. Boards come with
+  a placeholder for their uuid (agent-behaviour.md 19): of two hosts with one uuid the second is
+  refused, by a random token on each host's own disk.
 * ``<document of the definition>/<version>``: the claim, by the rules of :mod:`.documents`.
 
 On the host's own disk, for each claimed VM that may be here: the place in xend's log from which on
@@ -16,12 +16,12 @@ import binascii
 import errno
 import os
 
-from libcloud_ovm3_host import (claim_records, dirfd, documents, errors, host_identity, local_state,
-                                records, safe_paths, state_dir)
+from libcloud_ovm3_host import (claim_hosts, claim_records, dirfd, documents, errors, host_identity,
+                                local_state, records, safe_paths, state_dir)
 from libcloud_ovm3_host.compat import describe, error, plain, to_bytes, to_text
 
 FOLDER = 'claims'
-_NAME, _HOSTS = 'name', 'hosts'
+_NAME = 'name'
 _LOCAL, _SESSIONS = 'claims', 'sessions-'
 _TOKEN = 'host'
 _TOKEN_BYTES = 16
@@ -33,29 +33,31 @@ _LONGEST = 100
 def here(dom0, mount_point):
     """``(host, boot)`` of this host, as claims name it. Raises NotFound (no claims are there),
     Conflict (another host has this uuid), Failed."""
-    uuid = host_identity.identity(dom0)['host_uuid'].lower()
+    identity = host_identity.with_address(dom0)
+    uuid = str(identity['host_uuid'].lower())
     if not uuid:
         raise errors.Failed('the agent does not report the uuid of this server, by which claims '
                             'name it')
     token = _token(dom0)
     temporary = state_dir.open_folder(dom0, mount_point, [state_dir.TEMPORARY], True)
     try:
-        folder = state_dir.open_folder(dom0, mount_point, [FOLDER, _HOSTS], False)
+        folder = state_dir.open_folder(dom0, mount_point, [FOLDER], False)
         try:
-            try:
-                state_dir.create(temporary, binascii.hexlify(os.urandom(8)).decode('ascii'), token,
-                                 folder, uuid)
-            except errors.Exists:
-                if state_dir.read_whole(folder, uuid, _LONGEST) != token:
-                    raise errors.Conflict(
-                        'another host with the server uuid %s has claims in this repository; give '
-                        'this one a uuid of its own, or remove .libcloud-ovm3/claims/hosts/%s if '
-                        'that host is gone for good' % (uuid, uuid))
+            claim_hosts.register(temporary, folder, uuid, token, identity['address'])
         finally:
             os.close(folder)
     finally:
         os.close(temporary)
-    return str(uuid), str(dom0.boot_id())
+    return uuid, str(dom0.boot_id())
+
+
+def registered(dom0, mount_point):
+    """``[(host, address)]`` of all hosts that have claims here. Raises NotFound (no claims), ..."""
+    folder = state_dir.open_folder(dom0, mount_point, [FOLDER], False)
+    try:
+        return claim_hosts.registered(folder)
+    finally:
+        os.close(folder)
 
 
 def _token(dom0):
@@ -105,7 +107,7 @@ def make_folder(dom0, mount_point):
             dirfd.make(temporary, 'claims-' + name)
             folder = safe_paths.enter(os.dup(temporary), 'claims-' + name)
             try:
-                dirfd.make(folder, _HOSTS)
+                dirfd.make(folder, claim_hosts.HOSTS)
                 state_dir.create(temporary, name, to_bytes(name), folder, _NAME)
             finally:
                 os.close(folder)
@@ -124,7 +126,7 @@ def _remove_unused(temporary, name):
     try:
         try:
             dirfd.remove(folder, _NAME)
-            os.rmdir(safe_paths.entry_path(folder, _HOSTS))
+            os.rmdir(safe_paths.entry_path(folder, claim_hosts.HOSTS))
         finally:
             os.close(folder)
         os.rmdir(safe_paths.entry_path(temporary, name))

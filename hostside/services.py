@@ -2,10 +2,10 @@
 
 from libcloud_ovm3_host import (api, aside, block_devices, bridge_removal, bridges, change_vm,
                                  claim_changes, claim_reports, commits, containers, control,
-                                 dhcp_leases, documents, domains, errors, file_holders, files, identify, inventory, jobs, logs,
-                                 meetings, network, network_change, network_setup, objects,
-                                 read_agent, repository, seeds, storage_servers, unfinished_uploads,
-                                 uploads)
+                                 dhcp_leases, documents, domains, errors, file_holders, files,
+                                 first_claim, identify, inventory, jobs, logs, meetings, network,
+                                 network_change, network_setup, objects, read_agent, repository,
+                                 seeds, storage_servers, unfinished_uploads, uploads)
 from libcloud_ovm3_host.compat import describe, error
 from libcloud_ovm3_host.version import PREFIX
 
@@ -64,7 +64,7 @@ SERVICES = {
     'settle_vm': (change_vm.settle_vm, None),
     'read_claim': (claim_changes.read_claim, None),
     'list_claims': (claim_reports.list_claims, None),
-    'claim_vm': (claim_changes.claim_vm, None),
+    'claim_vm': (first_claim.claim_vm, None),
     'change_claimed_vm': (claim_changes.change_claimed_vm, None),
     'settle_claim': (claim_changes.settle_claim, None),
     'bridges': (bridges.bridges, 15),

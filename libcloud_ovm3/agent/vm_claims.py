@@ -78,10 +78,13 @@ class RepositoryClaims:
 
     :ivar folder: The name of the repository's claims; "" if it has none.
     :ivar claims: The newest claim of each VM; a text: why it cannot be read.
+    :ivar hosts: The server uuids of all hosts that have claims in it, each with the IP address that
+        it had last; "" if that is not known, or another host has it by now.
     """
 
     folder: str
     claims: Mapping[str, VMClaim | str] = field(default_factory=dict)
+    hosts: Mapping[str, str] = field(default_factory=dict)
 
 
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
@@ -103,7 +106,11 @@ def to_claims(reader: Reader, answer: object) -> RepositoryClaims:
         error = reader.optional(one, "error", str)
         name = reader.key(one, "document", str)
         claims[name] = to_claim(reader, one) if "version" in one else str(error)
-    return RepositoryClaims(reader.key(struct, "folder", str), claims)
+    hosts = {
+        reader.key(one, "host", str): reader.key(one, "address", str)
+        for one in reader.structs(reader.key(struct, "hosts", list))
+    }
+    return RepositoryClaims(reader.key(struct, "folder", str), claims, hosts)
 
 
 def claims_or_error(reader: Reader, answer: object) -> RepositoryClaims | str | None:
@@ -138,7 +145,8 @@ class VMClaims(ModuleCalls):
         directory: str,
         hosts: Sequence[str],
     ) -> VMClaim:
-        """Make the first claim of a VM: it may be on any of these hosts. It keeps one that it has.
+        """Make the first claim of a VM: it may be on any of these hosts, and on all that have
+        claims in the repository. This host looks at once. The VM keeps a claim that it has.
 
         :param hosts: the server uuids of all hosts that can see the repository, this one too.
         """

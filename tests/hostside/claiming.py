@@ -6,7 +6,7 @@ import time
 
 from xend_writes import VM, Xend
 
-from libcloud_ovm3_host import claim_changes, limits
+from libcloud_ovm3_host import claim_changes, first_claim, limits
 from libcloud_ovm3_host.compat import md5, to_bytes
 from libcloud_ovm3_host.dom0 import Dom0
 
@@ -24,7 +24,7 @@ class Host(Dom0):
 
     def __init__(self, root, name):
         Dom0.__init__(self, root)
-        self.name, self.own = name, root + '/' + name
+        self.name, self.own, self.address = name, root + '/' + name, ''
         for folder in ('/var/log/xen', '/proc/net', '/proc/sys/kernel/random', '/sys/block'):
             os.makedirs(self.own + folder)
         self.write(LOG, Xend().text())
@@ -112,8 +112,8 @@ class Host(Dom0):
 
     def claim(self, *hosts, **more):
         names = [UUIDS[each] for each in hosts or ('one', 'two')]
-        return claim_changes.claim_vm(self, 'me', self.operation(more.get('number', 1)), ID,
-                                      DIRECTORY, names)
+        return first_claim.claim_vm(self, 'me', self.operation(more.get('number', 1)), ID,
+                                    DIRECTORY, names)
 
     def now(self, number=None):
         named = ''
@@ -168,7 +168,8 @@ class Agent(object):
         return dict([(name, getattr(self, name)) for name in names])
 
     def discover_server(self):
-        return u'<a><Unique_Id>%s</Unique_Id></a>' % UUIDS[self.host.name]
+        return u'<a><Unique_Id>%s</Unique_Id><Registered_IP>%s</Registered_IP></a>' % (
+            UUIDS[self.host.name], self.host.address)
 
     def called(self, name):
         self.host.write('/calls', name + '\n', 'a')
