@@ -7,6 +7,7 @@ import click
 from libcloud_ovm3 import __version__, pages
 from libcloud_ovm3.cli import demo as demo_steps
 from libcloud_ovm3.cli.api import api
+from libcloud_ovm3.cli.claim import claim
 from libcloud_ovm3.cli.completion import completion
 from libcloud_ovm3.cli.disk import disk
 from libcloud_ovm3.cli.doctor import doctor
@@ -111,7 +112,7 @@ for of_image in (import_image, finish_import):
     image.add_command(of_image)
 for command in (
     *(vm, volume, snapshot, network, image, repository, secondary, file),
-    *(host, disk, size, key),
+    *(host, disk, claim, size, key),
     *(estate, doctor, inventory, report, api, completion),
 ):
     ovm3.add_command(command)

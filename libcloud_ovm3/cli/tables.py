@@ -29,6 +29,7 @@ from libcloud_ovm3.compute.records import (
     vm_record,
     volume_record,
 )
+from libcloud_ovm3.estate.claim_data import claim_text
 from libcloud_ovm3.estate.consoles import console_hint
 
 
@@ -268,6 +269,9 @@ def _vm_lines(one: Record) -> Iterator[tuple[str, object]]:
     for definition in one["definitions"]:
         yield "vm.cfg", f"{definition['directory']} in repository {definition['repository_id']}"
         yield "", definition["error"]
+    if one["claim"]:
+        yield "claim", claim_text(one["claim"])
+        yield "", one["claim"]["why"] or one["claim"]["taken"]
     yield "type", one["domain_type"] or ("HVM" if one["is_hvm"] else None)
     yield "HA", {True: "yes", False: "no", None: None}[one["high_availability"]]
     for disk in one["disks"] or ():

@@ -124,6 +124,8 @@ def to_node(vm: VM, driver: NodeDriver, hosts_off: Sequence[HostOff] = ()) -> No
     * ``metadata`` (a dict of texts) and ``tags``: what was recorded of it; None: unknown, as always
       without the host module;
     * ``copied_percent``, while it is being created: how far its disks are copied; None: unknown;
+    * ``claim``, of a node that is defined once: what guards it against a second start, as
+      :func:`.guard_data` returns it (docs/claims.md); None: nothing does;
     * ``doubts``, if there are any: why no operation is allowed on it;
     * ``hosts_off``, if there are any: the hosts that counted as running nothing in this call.
 
@@ -152,10 +154,12 @@ def node_extra(vm: VM, hosts_off: Sequence[HostOff] = ()) -> dict[str, Any]:
     extra["tags"] = None if noted is None else list(noted.tags)
     if vm.definitions and vm.definitions[0].is_creating and not vm.live:
         extra["copied_percent"] = vm.copied_percent
+    one = vm.definitions[0] if len(vm.definitions) == 1 else None
+    extra["claim"] = estate.claim_data.guard_data(one.guard) if one else None
     extra |= {"doubts": list(vm.doubts)} if vm.doubts else {}
     extra |= {"hosts_off": [host.label for host in hosts_off]} if hosts_off else {}
-    if len(vm.definitions) == 1:
-        extra |= definitions[0] | _definition(vm.definitions[0])
+    if one is not None:
+        extra |= definitions[0] | _definition(one)
     if len(vm.live) == 1:
         known = {key: value for key, value in live[0].items() if value is not None}
         extra = {**live[0], **extra, **known}

@@ -26,11 +26,9 @@ from libcloud_ovm3.diagnostics.volume_entries import (
 )
 from libcloud_ovm3.errors import Ovm3Error
 from libcloud_ovm3.estate.addresses import VMAddress
+from libcloud_ovm3.estate.claim_data import guard_data
 from libcloud_ovm3.estate.definitions import Definition
-from libcloud_ovm3.estate.hosts import (
-    HostView,
-    UnreachableHost,
-)
+from libcloud_ovm3.estate.hosts import HostView, UnreachableHost
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.network_facts import device_entries, network_entries
 from libcloud_ovm3.estate.repositories import Repository
@@ -177,6 +175,7 @@ class VMEntry:
     :ivar ha: the agent's HA flag; None: not known, or not exactly one definition.
     :ivar description: None: it has none, or as for ``ha``; likewise ``domain_type``.
     :ivar metadata: What users have recorded of it; None: unknown; likewise ``tags``.
+    :ivar claim: As :func:`.guard_data` returns it; None: it has none, or as for ``ha``.
     """
 
     id: str
@@ -195,6 +194,7 @@ class VMEntry:
     domain_type: str | None = None
     metadata: dict[str, str] | None = None
     tags: tuple[str, ...] | None = None
+    claim: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -370,6 +370,7 @@ def _vm(vm: VM, vlans: Mapping[str, int | None]) -> VMEntry:
         domain_type=config.domain_type or None,
         metadata=None if vm.metadata is None else dict(vm.metadata.metadata),
         tags=None if vm.metadata is None else vm.metadata.tags,
+        claim=guard_data(one.guard) if one else None,
     )
 
 

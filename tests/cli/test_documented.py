@@ -80,7 +80,7 @@ def test_the_docs_list_the_keys_of_every_record() -> None:
         title: keys_in(content)
         for title, content in re.findall(r"^### ([^\n]*)\n(.*?)(?=^###|\Z)", text, re.M | re.S)
     }
-    vm_keys, host_keys, volume_keys, snapshot_keys, network_keys, other = sections.values()
+    vm_keys, _, host_keys, volume_keys, snapshot_keys, network_keys, other = sections.values()
     with simulate(hosts=1, host_module=True) as sim:
         driver_for(sim, ex_keys_repository="MyRepo").import_key_pair_from_string("k", ED25519)
         (sim.repository_path / "VirtualDisks" / "data.img").write_bytes(b"")

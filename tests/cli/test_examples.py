@@ -127,6 +127,11 @@ def prepare(sim: Simulator, line: str) -> dict[str, str]:
             "tests", "0" * 32, str(uuid.uuid4()), "10e69b4de3.160", "bond0", 160
         )
         clock_of(sim).sleep(901)
+    if line.startswith("ovm3 claim show"):
+        [node] = [one for one in driver.list_nodes() if one.name == "web-1"]
+        uuids = [host.uuid.lower() for host in sim.hosts]
+        place = (sim.repository_id, node.extra["directory"])
+        HostModule(driver.connection).claim_vm("tests", "0" * 32, *place, uuids)
     if " vm reboot " in line:
         [node] = [one for one in driver.list_nodes() if one.name == "web-1"]
         driver.start_node(node)

@@ -1,0 +1,146 @@
+"""Claims of VMs as plain data and as text (docs/claims.md). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from libcloud_ovm3.agent.vm_claims import RepositoryClaims, VMClaim, document_of
+from libcloud_ovm3.errors import PreconditionFailed
+from libcloud_ovm3.estate.guards import DOUBT, GONE, MOVING, ON, Guard, hosts_of
+
+if TYPE_CHECKING:
+    from libcloud_ovm3.estate.hosts import HostView
+    from libcloud_ovm3.estate.repositories import Repository
+    from libcloud_ovm3.estate.vms import VM, EstateSnapshot
+
+# Kinds that the module does not have: nothing was claimed yet, and what could not be read.
+NO_CLAIM, UNREAD = "none", "unknown"
+
+_TEXTS = (
+    *("operation", "client", "function", "state", "outcome", "fault"),
+    *("source", "target", "paused", "error", "taken", "why"),
+)
+
+
+def guard_data(guard: Guard | None) -> dict[str, Any] | None:
+    """What guards a VM, as :func:`claim_data`; None: nothing guards it.
+
+    ``kind`` is ``none`` while it has no claim yet, which is not free, and ``unknown`` where its
+    claim could not be read; ``why`` then says why.
+    """
+    if guard is None:
+        return None
+    if guard.claim is not None:
+        return claim_data(guard.claim, guard.hosts)
+    kind = UNREAD if guard.error else NO_CLAIM
+    known: dict[str, Any] = {"kind": kind, "version": 0, "hosts": [], **dict.fromkeys(_TEXTS)}
+    return {**known, "why": guard.error or None}
+
+
+def claim_data(claim: VMClaim, hosts: Sequence[HostView]) -> dict[str, Any]:
+    """A claim: ``kind``, ``version``, ``hosts`` (``id``: server uuid; ``host``: its name, None if
+    it is none of these; ``boot``) and the texts of :class:`.VMClaim` of the same names, None where
+    it has none. ``source`` and ``target`` are names of hosts where these are known.
+    """
+    names = _names(claim, hosts)
+    texts = {key: getattr(claim, key) or None for key in _TEXTS}
+    texts |= {key: names.get(texts[key] or "", texts[key]) for key in ("source", "target")}
+    return {
+        "kind": claim.kind or NO_CLAIM,
+        "version": claim.version,
+        "hosts": [
+            {"id": host, "host": names.get(host), "boot": boot or None}
+            for host, boot in claim.hosts
+        ],
+        **texts,
+    }
+
+
+def _names(claim: VMClaim, hosts: Sequence[HostView]) -> dict[str, str]:
+    views = hosts_of(claim, hosts)
+    return {host: view.server.hostname or view.label for host, view in views.items() if view}
+
+
+def claim_text(claim: Mapping[str, Any]) -> str:
+    """Such data in a few words, as lists show it."""
+    hosts = ", ".join(one["host"] or one["id"] for one in claim["hosts"])
+    begun = [claim["function"], claim["state"]] if claim["operation"] else []
+    text = f" ({', '.join(filter(None, begun))})" if any(begun) else ""
+    if claim["error"]:
+        return f"two domains were seen {claim['error']}"
+    return {
+        NO_CLAIM: "none yet",
+        UNREAD: "not read",
+        ON: f"on {hosts}",
+        MOVING: f"moving from {claim['source']} to {claim['target']}{text}",
+        DOUBT: f"in doubt on {hosts}{text}",
+        GONE: "free, its definition is deleted",
+    }.get(claim["kind"], claim["kind"])
+
+
+def is_in_doubt(claim: Mapping[str, Any]) -> bool:
+    """Whether nobody knows yet on which hosts its VM is: it is not settled, or could not be read.
+
+    Not of a VM without a claim, nor while the operation of its claim is known to go on.
+    """
+    is_open = claim["kind"] in (DOUBT, MOVING, UNREAD) or bool(claim["error"])
+    return is_open and claim["state"] != "running"
+
+
+def all_claims(snapshot: EstateSnapshot) -> list[dict[str, Any]]:
+    """The claims of all repositories that have any, those without a definition included.
+
+    Each as :func:`guard_data`, with ``id`` (repository and directory; of a VM without a definition
+    whose directory is not known, the name of the document), ``vm_id`` and ``vm_name`` (None:
+    nothing there is defined), ``repository_id`` and ``repository``.
+    """
+    return [one for repository in snapshot.repositories for one in _claims_in(repository, snapshot)]
+
+
+def _claims_in(repository: Repository, snapshot: EstateSnapshot) -> Iterator[dict[str, Any]]:
+    known = {"repository_id": repository.id, "repository": repository.record.alias or None}
+    named = set()
+    for vm in snapshot.vms.values():
+        for one in vm.definitions:
+            if one.repository_id == repository.id and one.guard is not None:
+                named.add(document_of(one.directory))
+                guard = replace(one.guard, hosts=snapshot.hosts)
+                yield _listed(one.directory, vm, known, guard_data(guard) or {})
+    found = repository.claims.claims if isinstance(repository.claims, RepositoryClaims) else {}
+    for document, claim in found.items():
+        if document not in named:
+            if isinstance(claim, str):
+                guard = Guard("", snapshot.hosts, error=claim)
+            else:
+                guard = Guard("", snapshot.hosts, claim)
+            yield _listed(document.removeprefix("vm-"), None, known, guard_data(guard) or {})
+
+
+def _listed(
+    directory: str, vm: VM | None, known: Mapping[str, Any], claim: Mapping[str, Any]
+) -> dict[str, Any]:
+    claim_id = f"{known['repository_id']}/{directory}"
+    named = {"vm_id": vm.id if vm else None, "vm_name": vm.name if vm else None}
+    return {"id": claim_id, **named, **known, **claim}
+
+
+def find_claim(snapshot: EstateSnapshot, text: str) -> dict[str, Any]:
+    """The claim of the VM that a person means, by its name or id, or that of this id.
+
+    :raises NodeNotFound: There is no such VM.
+    :raises SearchIncomplete: It was not found, but not everything could be read.
+    :raises AmbiguousName: Several VMs have this name.
+    :raises PreconditionFailed: It has no claim, or several definitions.
+    """
+    found = all_claims(snapshot)
+    for one in found:
+        if one["id"] == text:
+            return one
+    vm = snapshot.vm_called(text)
+    its = [one for one in found if one["vm_id"] == vm.id]
+    if len(its) == 1:
+        return its[0]
+    why = "has several claims" if its else "has no claim: the hosts' modules do not guard it"
+    raise PreconditionFailed(f"VM {vm.label} {why}: {vm.where()}", nodes=[vm.summary])

@@ -1,0 +1,72 @@
+"""``ovm3 claim``: what it lists and shows, and what other commands say of claims."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from libcloud_ovm3.agent.hostmodule import HostModule
+from libcloud_ovm3.simulator import Simulator
+from tests.cli.running import on
+from tests.support import driver_for, simulate
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+@pytest.fixture
+def sim() -> Iterator[Simulator]:
+    """One VM, seed-1, stopped; two hosts, whose first has its repository's first claims made."""
+    with simulate(hosts=2, vms=0, host_module=True) as simulator:
+        simulator.add_vm("seed-1")
+        yield simulator
+
+
+def claim_of(sim: Simulator, directory: str) -> None:
+    """The first claim of a VM, as a client makes it."""
+    module = HostModule(driver_for(sim).connection)
+    uuids = [host.uuid.lower() for host in sim.hosts]
+    module.claim_vm("me", uuid.uuid4().hex, sim.repository_id, directory, uuids)
+
+
+def test_claims_are_shown_wherever_a_vm_is(sim: Simulator) -> None:
+    driver = driver_for(sim)
+    [node] = driver.list_nodes()
+    assert node.extra["claim"] is None
+    assert on(sim, "claim", "list").stdout.strip() == "no claims"
+    done = on(sim, "claim", "show", "seed-1")
+    assert (done.exit_code, "has no claim" in done.stderr) == (1, True)
+    claim_of(sim, node.extra["directory"])
+    sim.add_vm("old", uuid="0004fb00-0006-0000-aaaa-00000000bbbb")
+    gone = next(one for one in driver.list_nodes() if one.name == "old").extra["directory"]
+    claim_of(sim, gone)
+    shutil.rmtree(sim.repository_path / "VirtualMachines" / gone)
+    [node] = driver.list_nodes()
+    claim = node.extra["claim"]
+    left = [one["host"] for one in claim["hosts"]]
+    assert (claim["kind"], claim["error"], claim["why"]) == ("doubt", None, None)
+    assert left in (["ovm-1"], ["ovm-2"], ["ovm-1", "ovm-2"], ["ovm-2", "ovm-1"])
+    text = f"in doubt on {', '.join(left)}"
+    shown = json.loads(on(sim, "vm", "show", "seed-1", "-o", "json").stdout)
+    [listed] = json.loads(on(sim, "inventory", "-o", "json").stdout)["vms"]
+    assert shown["claim"] == listed["claim"] == claim
+    assert text in on(sim, "vm", "show", "seed-1").stdout
+    of_seed, other = sorted(
+        json.loads(on(sim, "claim", "list", "-o", "json").stdout), key=lambda one: str(one["vm_id"])
+    )
+    assert {key: of_seed[key] for key in claim} == claim
+    documented = [(DOCS / name).read_text() for name in ("claims.md", "command-output.md")]
+    assert [key for key in of_seed if not any(f"`{key}`" in one for one in documented)] == []
+    assert (of_seed["vm_id"], of_seed["vm_name"]) == (node.id, "seed-1")
+    assert other["id"] == f"{sim.repository_id}/{gone}"
+    assert (
+        on(sim, "claim", "list", "--doubt", "-o", "name").stdout.splitlines().count(of_seed["id"])
+        == 1
+    )
+    for name in ("seed-1", node.id, of_seed["id"]):
+        assert text in on(sim, "claim", "show", name).stdout
+    assert "not defined" in on(sim, "claim", "show", other["id"]).stdout
