@@ -22,6 +22,7 @@ multiprocessing pass exceptions between processes)::
     │   ObjectNotFound, ObjectHashMismatch  (storage_errors.py; also libcloud's)
     ├── PreconditionFailed         not started because of the current state; nothing was sent
     │   ├── UnexpectedFileContent  the same, quoting lines of a file
+    │   ├── ChangedMeanwhile       another client was first; the same may succeed when tried again
     │   ├── SearchIncomplete       not found, but something that may hold it could not be read
     │   ├── HostNotFound           no host of the estate has this id or address
     │   └── ReadOnly               the call is not known to be read-only (ex_read_only)
@@ -311,6 +312,10 @@ class UnexpectedFileContent(PreconditionFailed):
     def on_lines(self) -> str:
         """The message with each quoted line on a line of its own, for terminals."""
         return shown(str(self.value), keep="\n")
+
+
+class ChangedMeanwhile(PreconditionFailed):
+    """Nothing was done, as another client was first. Trying the same again may succeed."""
 
 
 class SearchIncomplete(PreconditionFailed):

@@ -2,7 +2,8 @@
 
 Nobody may have the volume already, unless all of them share it: that is read from the whole estate
 before the call, and once more after it, because two clients may attach it at the same moment: then
-each of them sees the other's, and takes its own back.
+each of them sees the other's, and takes its own back. Where nothing was done, as another client has
+changed the VM first, all of it begins again, with the next free device.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from libcloud_ovm3.estate.holders import require_unheld
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.vms import EstateSnapshot
 from libcloud_ovm3.estate.volumes import Volume, key_of_path, read_volumes
+from libcloud_ovm3.operations.again import require_settled, until_first
 from libcloud_ovm3.operations.agreement import require_no_more
 from libcloud_ovm3.operations.attachable import (
     checked_mode,
@@ -54,11 +56,16 @@ def attach(
     :raises NodeNotFound: there is no such VM.
     :raises VolumeNotFound: there is no such volume.
     :raises PreconditionFailed: somebody has it, or may have it, or the device is taken, or the VM's
-        host cannot reach it. Nothing is attached.
+        host cannot reach it. Nothing is attached. ChangedMeanwhile: other clients have changed this
+        VM for a minute, each of them first.
     :raises AgentFault: the agent refused; vm.cfg and domain are as they were.
     :raises OperationIncomplete: whether it is attached is unknown, or only half of it happened.
     """
     mode = checked_mode(mode)
+    return until_first(estate, lambda: _attach(estate, vm_id, volume_id, device, mode))
+
+
+def _attach(estate: Estate, vm_id: str, volume_id: str, device: str | None, mode: str) -> list[str]:
     operation = Operation(estate)
     found = read_volumes(estate, with_sizes=False)
     volume = volume_to_attach(found, volume_id)
@@ -68,7 +75,11 @@ def attach(
     require_this_disk(found, volume, target.host if target.live else None)
     name = _device_for(target, device)
     entry = entry_for(volume, name, mode)
-    require_no_more(target, with_entry(entry), name)
+    try:
+        require_no_more(target, with_entry(entry), name)
+    except PreconditionFailed as error:
+        require_settled(target, error)
+        raise
     label = f"{volume.label} to VM {target.vm.name!r} as {name}"
     with waiting(f"checking that nothing holds {volume.path}", vm=target.vm.id):
         require_unheld(estate, found.estate.hosts, parse_disk(entry))

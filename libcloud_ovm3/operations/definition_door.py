@@ -6,7 +6,14 @@ from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from libcloud_ovm3.agent.identifiers import undashed
-from libcloud_ovm3.errors import AgentFault, HostUnreachable, OutcomeUnknown, Ovm3Error
+from libcloud_ovm3.errors import (
+    AgentFault,
+    ChangedMeanwhile,
+    HostUnreachable,
+    OutcomeUnknown,
+    Ovm3Error,
+    PreconditionFailed,
+)
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.hosts_off import HostOff, off_at, require_silent
@@ -20,6 +27,7 @@ from libcloud_ovm3.operations.vmcfg_changes import (
     require_made,
     require_possible,
     was_refused,
+    was_second,
 )
 from libcloud_ovm3.operations.vmcfg_values import differences
 
@@ -89,7 +97,8 @@ def change_definition(
         failed = error
         if failures is not None:
             failures.append(error)
-    return confirm(operation, host, definition, before, wanted, failed, notices)
+    is_made = bool(current.digest) and failed is None
+    return confirm(operation, host, definition, before, wanted, failed, notices, is_made)
 
 
 def create_definition(
@@ -215,7 +224,8 @@ def _change_by_module(
     except AgentFault as fault:
         if not was_refused(fault):
             raise
-        raise refusal(definition, f"{host.label}: {fault.text}") from fault
+        kind = ChangedMeanwhile if was_second(fault) else PreconditionFailed
+        raise refusal(definition, f"{host.label}: {fault.text}", kind) from fault
     except OutcomeUnknown as error:
         answer = error
     require_made(operation, host, definition, own, answer, deadline)

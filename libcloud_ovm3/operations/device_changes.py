@@ -31,6 +31,7 @@ from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.own_disks import repository_of
 from libcloud_ovm3.operations.preconditions import only_live_domain, require_certain, why_unknown
 from libcloud_ovm3.operations.presence import POLL, READS, Presence, read_presence
+from libcloud_ovm3.operations.vmcfg_changes import missing_in
 
 LIMIT = 300.0  # seconds for the response: a device takes up to 100, xend's lock more (xend.md 2)
 # Seconds after a failure until what is listed counts: xend lists a device that it could not connect
@@ -91,6 +92,7 @@ class Outcome:
     :ivar error: what :func:`.doors.change_definition` raised.
     :ivar state: what was read, for messages.
     :ivar domain: the live domain as it was read last; None: it is not live, or unknown.
+    :ivar is_changed_again: whether another client has changed the same list of vm.cfg since.
     """
 
     config: VMConfig | None
@@ -100,6 +102,7 @@ class Outcome:
     error: AgentFault | OperationIncomplete | None
     state: str
     domain: Domain | None = None
+    is_changed_again: bool = False
 
     @property
     def is_done(self) -> bool:
@@ -188,7 +191,9 @@ def change_devices(target: Target, change: Change, shows: Shows, notices: list[s
         error = unknown
     is_defined = None if now is None else error is None
     failed = failures[0] if failures else None
-    return _read_back(target, now, is_defined, failed, error, shows, notices)
+    is_changed_again = bool(is_defined and now and missing_in(change(config), now))
+    outcome = _read_back(target, now, is_defined, failed, error, shows, notices)
+    return replace(outcome, is_changed_again=is_changed_again)
 
 
 def _send(
@@ -320,7 +325,10 @@ def require_done(
     if target.live is None and outcome.is_only_defined:
         advice = f"Stop it and start it again{or_else}, so that it has the change too"
     elif outcome.config is not None and outcome.is_only_defined:
-        failed_too = put_back(target, outcome.config)
+        if outcome.is_changed_again:
+            failed_too = "another client has changed vm.cfg since, so it was not changed back"
+        else:
+            failed_too = put_back(target, outcome.config)
         state = f"{state}; {failed_too or 'vm.cfg was changed back'}"
         if not failed_too and isinstance(outcome.failed, AgentFault):
             raise outcome.failed.with_state(f"{what}: {state}", target.vm.summary)

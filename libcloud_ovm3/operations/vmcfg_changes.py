@@ -17,6 +17,7 @@ from libcloud_ovm3.agent.codec import Fault
 from libcloud_ovm3.agent.config import VMConfig
 from libcloud_ovm3.errors import (
     AgentFault,
+    ChangedMeanwhile,
     InvalidArgument,
     OutcomeUnknown,
     Ovm3Error,
@@ -27,7 +28,7 @@ from libcloud_ovm3.estate.definitions import VIRTUAL_MACHINES, Definition, read_
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.presence import POLL, READS
-from libcloud_ovm3.operations.vmcfg_values import differences, why_lost
+from libcloud_ovm3.operations.vmcfg_values import differences, keeps_change, why_lost
 
 if TYPE_CHECKING:
     from libcloud_ovm3.agent.vm_changes import VMChange
@@ -53,9 +54,11 @@ def label_of(definition: Definition) -> str:
     return f"VM {definition.name!r} ({definition.uuid})"
 
 
-def refusal(definition: Definition, why: str) -> PreconditionFailed:
+def refusal(
+    definition: Definition, why: str, kind: type[PreconditionFailed] = PreconditionFailed
+) -> PreconditionFailed:
     """The error for a change of which nothing was sent, or nothing was done."""
-    return PreconditionFailed(
+    return kind(
         f"{label_of(definition)}: {definition.place} was not changed: {why}",
         nodes=[definition.summary],
     )
@@ -64,7 +67,8 @@ def refusal(definition: Definition, why: str) -> PreconditionFailed:
 def read_current(host: HostView, definition: Definition) -> CurrentVMCfg:
     """The vm.cfg as it is now, which has to be what the change was decided for.
 
-    :raises PreconditionFailed: it is not, in whatever option, or it cannot be read.
+    :raises ChangedMeanwhile: it is not, in whatever option.
+    :raises PreconditionFailed: it cannot be read.
     """
     if definition.config is None or definition.error or definition.folder != VIRTUAL_MACHINES:
         raise refusal(definition, definition.error or "it is not the definition of a VM")
@@ -74,9 +78,8 @@ def read_current(host: HostView, definition: Definition) -> CurrentVMCfg:
         raise refusal(definition, f"{host.label}: {error}") from error
     changed = differences(definition.config.values, current.config.values)
     if changed:
-        raise refusal(
-            definition, f"it has changed in the meantime ({', '.join(changed)}); try again"
-        )
+        why = f"it has changed in the meantime ({', '.join(changed)}); try again"
+        raise refusal(definition, why, ChangedMeanwhile)
     return current
 
 
@@ -134,6 +137,11 @@ MODULE_POLL = 3.0  # seconds between two reads of a change that takes longer tha
 _NOTHING_DONE = ("Conflict", "InvalidArgument", "NotAllowed", "NotMounted", "NotFound")
 
 
+def was_second(fault: AgentFault) -> bool:
+    """Whether a fault of the host module says that nothing was done as another client was first."""
+    return was_refused(fault) and fault.kind.endswith(".Conflict")
+
+
 def was_refused(fault: AgentFault) -> bool:
     """Whether a fault of ``libcloud_change_vm`` says that nothing was done."""
     module, _, name = fault.kind.rpartition(".")
@@ -189,20 +197,23 @@ def confirm(
     wanted: VMConfig,
     failed: AgentFault | OutcomeUnknown | None,
     notices: list[str],
+    is_made: bool = False,
 ) -> VMConfig:
     """Read the file after the call, some times at most, and tell what became of the change.
 
     :param failed: the failure of the call.
+    :param is_made: whether the host module has recorded that the change is made: another client
+        may have changed the same list since.
     :return: the vm.cfg as it is now; it has what was meant, and all that it had before.
     :raises AgentFault: the agent refused, and the file is as it was.
     :raises OperationIncomplete: the file does not show the change (yet), or shows another one.
     """
     label, place = label_of(definition), f"{definition.place} on {host.label}"
     try:
-        found = _read_until(operation, host, definition, wanted)
+        found = _read_until(operation, host, definition, before, wanted, is_made)
     except Ovm3Error as error:
         raise _incomplete(operation, host, definition, failed, f"{error}") from (failed or error)
-    missing = _missing(wanted, found)
+    missing = _lost(before, wanted, found, is_made)
     if not missing:
         added = sorted(found.values.keys() - wanted.values.keys())
         if added:
@@ -210,7 +221,7 @@ def confirm(
         if failed:
             notices.append(f"{label}: {place} is changed, although {failed}")
         return found
-    if not _missing(before, found):
+    if not missing_in(before, found):
         state = f"{place} is as it was"
         if isinstance(failed, AgentFault):
             raise failed.with_state(state, definition.summary) from failed
@@ -219,14 +230,32 @@ def confirm(
     raise _incomplete(operation, host, definition, failed, state) from failed
 
 
-def _missing(wanted: VMConfig, found: VMConfig) -> list[str]:
+def _lost(before: VMConfig, wanted: VMConfig, found: VMConfig, is_made: bool) -> list[str]:
+    """The options that lack what was meant. A list that was changed again since has all that was
+    added to it, and nothing that was removed."""
+    missing = missing_in(wanted, found)
+    if not is_made:
+        return missing
+    return [
+        key
+        for key in missing
+        if not keeps_change(before.values.get(key, []), wanted.values[key], found.values.get(key))
+    ]
+
+
+def missing_in(wanted: VMConfig, found: VMConfig) -> list[str]:
     """The options that the file lacks or has otherwise. Those that the agent has added are none
     (agent-behaviour 6.1)."""
     return [key for key in differences(wanted.values, found.values) if key in wanted.values]
 
 
 def _read_until(
-    operation: Operation, host: HostView, definition: Definition, wanted: VMConfig
+    operation: Operation,
+    host: HostView,
+    definition: Definition,
+    before: VMConfig,
+    wanted: VMConfig,
+    is_made: bool,
 ) -> VMConfig:
     """The file, read until it shows the change, some times at most: the effect may be late."""
     for number in range(READS):
@@ -236,7 +265,7 @@ def _read_until(
         if not isinstance(struct, dict):
             raise PreconditionFailed(f"{definition.place} cannot be read back: {struct!r}")
         found = VMConfig(struct)
-        if not _missing(wanted, found):
+        if not _lost(before, wanted, found, is_made):
             break
     return found
 

@@ -38,6 +38,15 @@ def _is_alike(one: Any, other: Any) -> bool:
     return type(one) is type(other) and bool(one == other)
 
 
+def keeps_change(before: Any, wanted: Any, found: Any) -> bool:
+    """Whether a changed list has the change still, whatever else was changed in it since."""
+    if not all(isinstance(one, list) for one in (before, wanted, found)):
+        return False
+    added = [one for one in wanted if one not in before]
+    removed = [one for one in before if one not in wanted]
+    return all(one in found for one in added) and not any(one in found for one in removed)
+
+
 def why_lost(values: Mapping[str, Any]) -> str:
     """Which options would not stay as they are if the agent wrote the file anew; "" if all would.
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libcloud_ovm3.agent import codec, vmcfg
-from libcloud_ovm3.operations.vmcfg_values import differences, why_lost
+from libcloud_ovm3.operations.vmcfg_values import differences, keeps_change, why_lost
 
 _SIMPLE = st.one_of(
     st.none(),
@@ -73,3 +73,15 @@ def test_differences_are_named() -> None:
     assert differences({"a": 1, "b": 2, "d": 0}, {"b": 3, "c": 4, "d": 0}) == ["a", "b", "c"]
     assert differences({"maxvcpus": 0}, {"maxvcpus": 4}) == []  # "not set" (agent-behaviour 6.1)
     assert differences({"vcpus": 0}, {"vcpus": 4}) == ["vcpus"]
+
+
+_ENTRIES = st.lists(st.sampled_from("abcd"), unique=True)
+
+
+@given(_ENTRIES, _ENTRIES, _ENTRIES)
+def test_a_change_that_is_kept(before: list[str], wanted: list[str], found: list[str]) -> None:
+    kept = all(
+        (one in found) == (one in wanted) for one in "abcd" if (one in before) != (one in wanted)
+    )
+    assert keeps_change(before, wanted, found) == kept
+    assert not keeps_change(before, "a", found)
