@@ -34,7 +34,7 @@ def here(dom0, mount_point):
     """``(host, boot)`` of this host, as claims name it. Raises NotFound (no claims are there),
     Conflict (another host has this uuid), Failed."""
     identity = host_identity.with_address(dom0)
-    uuid = str(identity['host_uuid'].lower())
+    uuid = host_name(identity['host_uuid'])
     if not uuid:
         raise errors.Failed('the agent does not report the uuid of this server, by which claims '
                             'name it')
@@ -58,6 +58,11 @@ def registered(dom0, mount_point):
         return claim_hosts.registered(folder)
     finally:
         os.close(folder)
+
+
+def host_name(uuid):
+    """A server uuid as claims have it: agents write it with colons, or without."""
+    return str(uuid).lower().replace(':', '').replace('-', '')
 
 
 def _token(dom0):

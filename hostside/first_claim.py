@@ -18,7 +18,7 @@ def claim_vm(dom0, client, operation, repository, directory, hosts):
                    operation=arguments.operation(operation))
     if not isinstance(hosts, list):
         raise errors.InvalidArgument('hosts: expected a list of server uuids')
-    hosts = [arguments.server(host).lower() for host in hosts]
+    hosts = [claim_store.host_name(arguments.server(host)) for host in hosts]
     dom0.log('%s %s claim_vm %s' % (request['client'], request['operation'],
                                     safe_paths.printable(request['path'])))
     found = dom0.detached(claim_changes.ANSWER_SECONDS, _claim_vm, dom0, request, hosts)

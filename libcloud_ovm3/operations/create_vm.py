@@ -292,7 +292,7 @@ def _forget(plan: VMPlan) -> None:
 
 def _withdraw(plan: VMPlan) -> None:
     """Delete the definition; not another client's with its key."""
-    place = Definition(plan.repository.id, plan.directory, VMConfig({"uuid": plan.vm_id}))
+    place = plan.definition(VMConfig({"uuid": plan.vm_id}))
     where = (plan.operation, plan.host, plan.snapshot.hosts, place, plan.snapshot.hosts_off)
     digest = deletion_digest(*where)
     if plan.spec.key and not has_mark(plan, read_config(plan)):

@@ -95,10 +95,10 @@ def _send_definition(plan: VMPlan) -> None:
 
     :raises MadeByAnother: there is one by now.
     """
-    if not plan.spec.key or plan.host.module3 is None:
-        doors.create_vm(plan.host, plan.repository.id, plan.directory, parameters(plan))
+    place = plan.definition(VMConfig(parameters(plan)))
+    if place.guard is None and (not plan.spec.key or plan.host.module3 is None):
+        doors.create_vm(plan.host, place, parameters(plan))
         return
-    place = Definition(plan.repository.id, plan.directory, VMConfig(parameters(plan)))
     try:
         where = (plan.operation, plan.host, plan.snapshot.hosts, place)
         doors.create_definition(*where, parameters(plan), plan.snapshot.hosts_off)
@@ -181,7 +181,7 @@ def configure(plan: VMPlan, pending: VMConfig, notices: list[str]) -> Definition
             f"VM {plan.spec.name!r}: the agent does not keep all options of the template as they "
             f"are: {', '.join(lost)}"
         )
-    return Definition(plan.repository.id, plan.directory, config)
+    return plan.definition(config)
 
 
 def _send_complete(plan: VMPlan, pending: VMConfig, complete: dict[str, Any]) -> None:
@@ -190,10 +190,10 @@ def _send_complete(plan: VMPlan, pending: VMConfig, complete: dict[str, Any]) ->
 
     :raises MadeByAnother: it is there by now.
     """
-    if not plan.spec.key or plan.host.module3 is None:
-        doors.configure_vm(plan.host, plan.repository.id, plan.directory, complete)
+    place = plan.definition(pending)
+    if place.guard is None and (not plan.spec.key or plan.host.module3 is None):
+        doors.configure_vm(plan.host, place, complete)
         return
-    place = Definition(plan.repository.id, plan.directory, pending)
     try:
         doors.complete_definition(plan.operation, plan.host, place, complete)
     except PreconditionFailed:

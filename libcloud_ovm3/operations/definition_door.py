@@ -17,6 +17,7 @@ from libcloud_ovm3.errors import (
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.hosts_off import HostOff, off_at, require_silent
+from libcloud_ovm3.operations.claims_door import change as change_by_claim
 from libcloud_ovm3.operations.operation import Operation, new_id
 from libcloud_ovm3.operations.preconditions import verified_domain
 from libcloud_ovm3.operations.same_key import is_of_key
@@ -86,7 +87,7 @@ def change_definition(
         _settle(operation, host, hosts, definition, current.change, hosts_off)
     failed: AgentFault | OutcomeUnknown | None = None
     try:
-        if current.digest:
+        if current.digest or definition.guard is not None:
             where = (operation, host, definition)
             struct = wanted.to_struct()
             _change_by_module(*where, current.digest, "configure_vm", [struct], limit)
@@ -121,9 +122,10 @@ def create_definition(
     :raises AgentFault: the agent's function, or the module, has failed.
     :raises OutcomeUnknown: whether it is done is unknown.
     """
-    change = _reading(host, definition).change  # of an earlier VM of this id
-    if change is not None:
-        _settle(operation, host, hosts, definition, change, hosts_off)
+    if definition.guard is None:  # through its claim nothing else goes on
+        change = _reading(host, definition).change  # of an earlier VM of this id
+        if change is not None:
+            _settle(operation, host, hosts, definition, change, hosts_off)
     limit = host.agent.connection.limits.write
     _change_by_module(operation, host, definition, "", "create_vm", [parameters], limit)
 
@@ -160,7 +162,11 @@ def deletion_digest(
 
     :raises PreconditionFailed: it cannot be read, or a change of it has no outcome.
     """
-    if host.module3 is None or not is_of_key(definition.own_uuid or ""):
+    if definition.guard is not None and definition.digest:
+        return definition.digest
+    if definition.guard is None and (
+        host.module3 is None or not is_of_key(definition.own_uuid or "")
+    ):
         return ""
     reading = _reading(host, definition)
     if reading.error is not None:
@@ -207,13 +213,17 @@ def _change_by_module(
     parameters: list[dict[str, Any]],
     limit: float,
 ) -> None:
-    """Have the host module compare the file and call the agent's function, in one step.
+    """Have the host module compare the file and call the agent's function, in one step; through
+    the claim of a VM that has a guard.
 
     :param digest: of the file as it was read; "": there is none.
     :raises PreconditionFailed: the file is another one, or is being changed; nothing was done.
     :raises AgentFault: the agent's function, or the module, has failed.
     :raises OutcomeUnknown: whether it is done is unknown, or it goes on after the limit.
     """
+    if definition.guard is not None:
+        change_by_claim(operation, host, definition, function, parameters, limit, digest)
+        return
     assert host.module2 is not None
     place = (definition.repository_id, definition.directory)
     own = new_id()  # not the operation's: that may change a VM several times

@@ -6,7 +6,8 @@ an AgentFault or an OutcomeUnknown that comes out of here belongs to the call it
 taken effect, and the operation reads the state back before it decides anything.
 
 No other file calls what changes something (tests/test_layout.py), but for definition_door.py, which
-has the longest of these functions, and network_doors.py, which has those for networks.
+has the longest of these functions, claims_door.py, which has those through claims, and
+network_doors.py, which has those for networks.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from libcloud_ovm3.estate.holders import require_free
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.hosts_off import HostOff, require_silent
 from libcloud_ovm3.estate.vms import EstateSnapshot
+from libcloud_ovm3.operations.claims_door import change
 from libcloud_ovm3.operations.definition_door import (
     change_definition as change_definition,  # noqa: PLC0414 (called as doors.change_definition)
 )
@@ -82,10 +84,15 @@ def start_vm(
         )
     if hosts_off:  # a host may have answered slowly
         require_silent(operation.estate, hosts_off, hosts, is_brief=True)
-    host.agent.xen.start_vm(definition.repository_id, definition.directory)
+    if definition.guard is None:
+        host.agent.xen.start_vm(definition.repository_id, definition.directory)
+        return
+    limit = host.agent.connection.limits.write
+    change(operation, host, definition, "start_vm", [], limit, definition.digest)
 
 
 def stop_vm(
+    operation: Operation,
     host: HostView,
     definition: Definition,
     defined_ids: Collection[str],
@@ -101,12 +108,19 @@ def stop_vm(
     """
     if verified_domain(host, definition, defined_ids) is None:
         return False
-    host.agent.xen.stop_vm(definition.repository_id, definition.directory, force, limit=limit)
+    if definition.guard is None:
+        host.agent.xen.stop_vm(definition.repository_id, definition.directory, force, limit=limit)
+    else:
+        change(operation, host, definition, "stop_vm", [force], limit)
     return True
 
 
 def reboot_vm(
-    host: HostView, definition: Definition, defined_ids: Collection[str], domid: int | None
+    operation: Operation,
+    host: HostView,
+    definition: Definition,
+    defined_ids: Collection[str],
+    domid: int | None,
 ) -> None:
     """Ask a guest to reboot.
 
@@ -120,11 +134,19 @@ def reboot_vm(
         raise PreconditionFailed(
             f"VM {definition.name!r} ({definition.uuid}) {what} {host.label}; nothing was sent"
         )
-    host.agent.xen.reboot_vm(definition.repository_id, definition.directory, REBOOT_WAIT)
+    if definition.guard is None:
+        host.agent.xen.reboot_vm(definition.repository_id, definition.directory, REBOOT_WAIT)
+    else:
+        limit = host.agent.connection.limits.write
+        change(operation, host, definition, "reboot_vm", [REBOOT_WAIT], limit)
 
 
 def pause_vm(
-    host: HostView, definition: Definition, defined_ids: Collection[str], domid: int | None
+    operation: Operation,
+    host: HostView,
+    definition: Definition,
+    defined_ids: Collection[str],
+    domid: int | None,
 ) -> None:
     """Pause a guest that runs.
 
@@ -138,11 +160,19 @@ def pause_vm(
         raise PreconditionFailed(
             f"VM {definition.name!r} ({definition.uuid}) {what} {host.label}; nothing was sent"
         )
-    host.agent.xen.pause_vm(definition.repository_id, definition.directory)
+    if definition.guard is None:
+        host.agent.xen.pause_vm(definition.repository_id, definition.directory)
+    else:
+        limit = host.agent.connection.limits.write
+        change(operation, host, definition, "pause_vm", [], limit)
 
 
 def unpause_vm(
-    host: HostView, definition: Definition, defined_ids: Collection[str], domid: int | None
+    operation: Operation,
+    host: HostView,
+    definition: Definition,
+    defined_ids: Collection[str],
+    domid: int | None,
 ) -> bool:
     """Let a guest run again that this package has paused.
 
@@ -154,26 +184,33 @@ def unpause_vm(
     domain = verified_domain(host, definition, defined_ids)
     if domain is None or domain.domid != domid or domain.status != PAUSED:
         return False
-    host.agent.xen.unpause_vm(definition.repository_id, definition.directory)
+    if definition.guard is None:
+        host.agent.xen.unpause_vm(definition.repository_id, definition.directory)
+    else:
+        limit = host.agent.connection.limits.write
+        change(operation, host, definition, "unpause_vm", [], limit)
     return True
 
 
 # ------------------------------------------------------------------ definitions
 
 
-def create_vm(
-    host: HostView, repository_id: str, directory: str, parameters: dict[str, Any]
-) -> None:
-    """Create a VM's definition, in a directory whose name is made for it."""
-    host.agent.xen.create_vm(repository_id, directory, parameters)
+def create_vm(host: HostView, definition: Definition, parameters: dict[str, Any]) -> None:
+    """Create a VM's definition, in a directory whose name is made for it.
+
+    :param definition: of a VM that has no guard; says where.
+    """
+    host.agent.xen.create_vm(definition.repository_id, definition.directory, parameters)
 
 
-def configure_vm(
-    host: HostView, repository_id: str, directory: str, parameters: dict[str, Any]
-) -> None:
-    """Complete a definition that this very operation has created, so that it is nobody else's."""
+def configure_vm(host: HostView, definition: Definition, parameters: dict[str, Any]) -> None:
+    """Complete a definition that this very operation has created, so that it is nobody else's.
+
+    :param definition: of a VM that has no guard; says where.
+    """
     limit = host.agent.connection.limits.write  # it has no domain, so no device to wait for
-    host.agent.xen.configure_vm(repository_id, directory, parameters, limit=limit)
+    place = (definition.repository_id, definition.directory)
+    host.agent.xen.configure_vm(*place, parameters, limit=limit)
 
 
 def delete_vm(
@@ -210,7 +247,7 @@ def withdraw_vm(operation: Operation, host: HostView, definition: Definition, di
         whether it is still that one.
     :raises PreconditionFailed: with a digest, it is another one, or is being changed.
     """
-    if digest:
+    if definition.guard is not None or digest:
         delete_definition(operation, host, definition, digest)
     else:
         host.agent.xen.delete_vm(definition.repository_id, definition.directory)

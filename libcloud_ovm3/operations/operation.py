@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from libcloud_ovm3.errors import OperationIncomplete
 from libcloud_ovm3.estate.members import Estate
+
+if TYPE_CHECKING:
+    from libcloud_ovm3.agent.vm_claims import VMClaim
 
 CLIENT = "libcloud-ovm3"  # what the host module's log and its records call this client
 
@@ -27,11 +30,13 @@ class Operation:
     :ivar id: 32 lower-case hexadecimal digits: in the host module's log, in the description of a VM
         that is being created, in the names of files that are set aside, and in error messages.
     :ivar client: the name of this client.
+    :ivar claims: of VMs, by repository and directory: the newest that this operation has seen.
     """
 
     estate: Estate
     id: str = field(default_factory=new_id)
     client: str = CLIENT
+    claims: dict[tuple[str, str], VMClaim] = field(default_factory=dict, compare=False, repr=False)
 
     def incomplete(
         self, message: str, left: tuple[str, ...] = (), **where: Any

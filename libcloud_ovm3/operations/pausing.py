@@ -138,7 +138,8 @@ def _pause(
     """
     failed: AgentFault | OutcomeUnknown | None = None
     try:
-        doors.pause_vm(live.host, vm.definition, snapshot.defined_ids, live.domain.domid)
+        where = (operation, live.host, vm.definition, snapshot.defined_ids)
+        doors.pause_vm(*where, live.domain.domid)
     except (AgentFault, OutcomeUnknown) as error:
         failed = error
     try:
@@ -207,7 +208,9 @@ def unpause(
     failed: AgentFault | OutcomeUnknown | None = None
     while True:
         try:
-            if not doors.unpause_vm(live.host, definition, defined_ids, live.domain.domid):
+            if not doors.unpause_vm(
+                operation, live.host, definition, defined_ids, live.domain.domid
+            ):
                 return
             break
         except (AgentFault, OutcomeUnknown) as error:

@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from libcloud_ovm3.agent.config import VMConfig
 from libcloud_ovm3.errors import InvalidArgument, NameTaken, PreconditionFailed
 from libcloud_ovm3.estate.addresses import recorded_of
 from libcloud_ovm3.estate.attachments import key_of_path
 from libcloud_ovm3.estate.creating import creating
+from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.disks import FileSystem
+from libcloud_ovm3.estate.guards import guard_of
 from libcloud_ovm3.estate.hosts import HARDWARE, HostView
 from libcloud_ovm3.estate.images import ISO, Image, image_of, iso_of
 from libcloud_ovm3.estate.members import Estate
@@ -80,6 +83,12 @@ class VMPlan:
     def summary(self) -> dict[str, str | None]:
         """The new VM's id and name, for errors."""
         return {"id": self.vm_id, "name": self.spec.name, "state": None}
+
+    def definition(self, config: VMConfig) -> Definition:
+        """The new VM's definition with this content, and with the guard that it is to have."""
+        all_answer = not self.snapshot.unseen and not self.snapshot.hosts_off
+        guard = guard_of(self.repository, self.directory, all_answer)
+        return Definition(self.repository.id, self.directory, config, guard=guard)
 
     @property
     def old_metadata(self) -> bool:

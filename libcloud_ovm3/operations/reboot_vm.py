@@ -46,7 +46,9 @@ def reboot(estate: Estate, vm_id: str, minimum_age: float = MINIMUM_AGE) -> list
     _require_age(vm, live, minimum_age)
     with waiting(f"asking VM {vm.name!r} to reboot", vm=vm.id):
         try:
-            doors.reboot_vm(live.host, vm.definition, snapshot.defined_ids, live.domain.domid)
+            doors.reboot_vm(
+                operation, live.host, vm.definition, snapshot.defined_ids, live.domain.domid
+            )
         except (AgentFault, OutcomeUnknown) as failed:
             return _after_failure(operation, snapshot, vm, live.domain.domid, failed)
     return []

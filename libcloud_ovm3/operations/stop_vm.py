@@ -13,6 +13,7 @@ from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.states import State
 from libcloud_ovm3.estate.vms import VM, EstateSnapshot, read_estate
 from libcloud_ovm3.operations import doors
+from libcloud_ovm3.operations.claims_door import look_once_more
 from libcloud_ovm3.operations.limits import STOP_LIMIT
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.preconditions import only_live_domain, require_certain, why_unknown
@@ -83,7 +84,12 @@ def stop_live(
     with waiting(f"waiting for VM {vm.name!r} to {what}", vm=vm.id, limit=limit):
         try:
             if not doors.stop_vm(
-                live.host, definition, snapshot.defined_ids, force, limit=max(limit, POLL)
+                operation,
+                live.host,
+                definition,
+                snapshot.defined_ids,
+                force,
+                limit=max(limit, POLL),
             ):
                 return _has_left(operation, snapshot, vm, live.host)
         except (AgentFault, OutcomeUnknown) as error:
@@ -93,7 +99,7 @@ def stop_live(
         presence = wait_gone(operation, snapshot, definition, deadline)
     if presence.is_absent:
         notices = [f"VM {vm.label} has stopped, although {failed}"] if failed else []
-        return notices + release(operation, uses)
+        return notices + look_once_more(operation, definition) + release(operation, uses)
     if isinstance(failed, AgentFault):
         raise failed.with_state(
             f"afterwards: {presence.described()}; it may still stop, if it received the request",

@@ -1,0 +1,117 @@
+"""The claim of a VM during an operation: what is known, and having hosts look (docs/claims.md).
+
+A host's look only ever takes that host itself out of a claim, or puts it in, and calls no function
+of the agent: it may be repeated.
+"""
+
+from __future__ import annotations
+
+from libcloud_ovm3.agent.vm_claims import VMClaim
+from libcloud_ovm3.errors import AgentFault, Ovm3Error, PreconditionFailed
+from libcloud_ovm3.estate.definitions import Definition
+from libcloud_ovm3.estate.guards import Guard, hosts_of
+from libcloud_ovm3.estate.hosts import HostView
+from libcloud_ovm3.operations.operation import Operation, new_id
+
+_LOOKS = 3  # of one host: another one may write the claim at the same time
+
+
+def latest(operation: Operation, definition: Definition) -> Guard | None:
+    """The guard of a VM with the newest claim that this operation has seen; None: it has none."""
+    guard, seen = definition.guard, operation.claims.get(_place(definition))
+    if guard is None or seen is None:
+        return guard
+    is_older = seen.folder == guard.folder and guard.claim and guard.claim.version >= seen.version
+    return guard if is_older else guard.with_claim(seen)
+
+
+def remember(operation: Operation, definition: Definition, claim: VMClaim) -> None:
+    """Keep a claim that was read for what this operation does next."""
+    operation.claims[_place(definition)] = claim
+
+
+def _place(definition: Definition) -> tuple[str, str]:
+    return definition.repository_id, definition.directory
+
+
+def not_changed(definition: Definition, why: str) -> PreconditionFailed:
+    """The error for a VM of which nothing was sent, or nothing was done."""
+    label = f"VM {definition.name!r} ({definition.uuid})"
+    return PreconditionFailed(f"{label} was left unchanged: {why}", nodes=[definition.summary])
+
+
+def look(operation: Operation, definition: Definition) -> tuple[VMClaim, dict[str, str]]:
+    """Have all hosts that a claim names look what they have of the VM; make the first claim if it
+    has none. What cannot be told stays in doubt.
+
+    :param definition: of a VM that has a guard.
+    :return: the claim as it is then, and what each host in it has said, by its label.
+    :raises PreconditionFailed: the claim cannot be read.
+    """
+    guard = latest(operation, definition)
+    assert guard is not None
+    if guard.error:
+        raise not_changed(definition, f"its claim cannot be read: {guard.error}")
+    said: dict[str, str] = {}
+    try:
+        claim = _current(operation, definition, guard, said)
+        for name, host in hosts_of(claim, guard.hosts).items():
+            if host is None:
+                said[name] = "it did not answer, or does not have the repository mounted"
+            elif host.module_claims is None:
+                said[host.label] = "it has no host module with claims"
+            elif host.label not in said:
+                claim, said[host.label] = _ask(operation, definition, host, claim)
+    except Ovm3Error as error:
+        raise not_changed(definition, f"its claim cannot be read: {error}") from error
+    remember(operation, definition, claim)
+    return claim, said
+
+
+def _current(
+    operation: Operation, definition: Definition, guard: Guard, said: dict[str, str]
+) -> VMClaim:
+    """The claim as it is now. The host that makes the first one looks at once."""
+    host = next(one for one in guard.hosts if one.module_claims is not None)
+    assert host.module_claims is not None
+    place = _place(definition)
+    if guard.claim is not None:
+        return host.module_claims.read_claim(*place)
+    names = [one.server.uuid for one in guard.hosts]
+    claim = host.module_claims.claim_vm(operation.client, new_id(), *place, names)
+    said[host.label] = claim.why
+    return claim
+
+
+def _ask(
+    operation: Operation, definition: Definition, host: HostView, claim: VMClaim
+) -> tuple[VMClaim, str]:
+    """The claim after one host has looked, and what it said."""
+    assert host.module_claims is not None
+    place = _place(definition)
+    for number in range(_LOOKS):
+        try:
+            found = host.module_claims.settle_claim(operation.client, new_id(), *place)
+        except AgentFault as fault:
+            if number + 1 < _LOOKS and fault.kind.endswith(".Conflict"):
+                continue
+            return claim, fault.text
+        except Ovm3Error as error:
+            return claim, str(error)
+        return found, found.why
+    raise AssertionError("the last look returns")
+
+
+def described(claim: VMClaim, hosts: tuple[HostView, ...]) -> str:
+    """A claim in a few words, for messages."""
+    names = [one.label if one else name for name, one in hosts_of(claim, hosts).items()]
+    if claim.error:
+        return f"two domains of it were seen ({claim.error})"
+    if claim.kind in ("free", "gone", ""):
+        return {"free": "it is free", "gone": "it is deleted", "": "it has no claim"}[claim.kind]
+    if claim.kind == "on":
+        return f"it is on {names[0]}"
+    if claim.kind == "moving":
+        return f"it is moving: on {' or '.join(names)}"
+    under_way = f", {claim.function} of {claim.client}" if claim.operation else ""
+    return f"it may be on {' or '.join(names)} (in doubt{under_way})"
