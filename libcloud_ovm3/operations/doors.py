@@ -6,8 +6,8 @@ an AgentFault or an OutcomeUnknown that comes out of here belongs to the call it
 taken effect, and the operation reads the state back before it decides anything.
 
 No other file calls what changes something (tests/test_layout.py), but for definition_door.py, which
-has the longest of these functions, claims_door.py, which has those through claims, and
-network_doors.py, which has those for networks.
+has the longest of these functions, claims_door.py and claim_looks.py, which have those through
+claims, and network_doors.py, which has those for networks.
 """
 
 from __future__ import annotations

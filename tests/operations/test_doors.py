@@ -55,8 +55,8 @@ def test_a_start_beside_a_writer(sent: list[str]) -> None:
 
 
 def test_a_stop_of_what_has_left(sent: list[str]) -> None:
-    assert not doors.stop_vm(make_host(sent), definition(CONFIG), [OWN_ID], True, 1)
-    assert doors.stop_vm(make_host(sent, OWN), definition(CONFIG), [OWN_ID], True, 1)
+    assert not doors.stop_vm(operation(), make_host(sent), definition(CONFIG), [OWN_ID], True, 1)
+    assert doors.stop_vm(operation(), make_host(sent, OWN), definition(CONFIG), [OWN_ID], True, 1)
     assert sent == ["stop_vm"]
 
 
@@ -66,9 +66,9 @@ def test_a_reboot_of_another_domain_than_was_checked(
 ) -> None:
     """Its age was that of the domain before: xend destroys a guest that reboots too early."""
     with pytest.raises(PreconditionFailed, match=text):
-        doors.reboot_vm(make_host(sent, *domains), definition(CONFIG), [OWN_ID], 6)
+        doors.reboot_vm(operation(), make_host(sent, *domains), definition(CONFIG), [OWN_ID], 6)
     assert sent == []
-    doors.reboot_vm(make_host(sent, OWN), definition(CONFIG), [OWN_ID], 7)
+    doors.reboot_vm(operation(), make_host(sent, OWN), definition(CONFIG), [OWN_ID], 7)
     assert sent == ["reboot_vm"]
 
 
