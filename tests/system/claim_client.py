@@ -21,7 +21,7 @@ class Client:
         self.sim, self.machine = sim, Machine(sim)
         self.place = (sim.repository_id, self.machine.vm)
         self.modules = [self._module(number) for number in range(len(sim.hosts))]
-        self.uuids = [host.uuid.lower() for host in sim.hosts]
+        self.uuids = [host.uuid.lower().replace(":", "") for host in sim.hosts]
         self.modules[0].claim_vm("me", uuid.uuid4().hex, *self.place, self.uuids)
         kinds = [self.settle(number).kind for number in range(len(sim.hosts))]
         assert kinds[-1] == "free", kinds

@@ -126,7 +126,7 @@ def _clients(sim: Simulator, way: str, number: int) -> Iterator[list[Connection]
     for place, (_, far) in enumerate(pairs):
         host = sim.hosts[place]
         how = (sim.user, sim.password, host.address, host.port, pins_of(sim))
-        names = [one.uuid.lower() for one in sim.hosts]
+        names = [one.uuid.lower().replace(":", "") for one in sim.hosts]
         arguments = (far, way, how, sim.repository_id, names)
         processes.append(context.Process(target=_act, args=arguments, daemon=True))
     for process in processes:

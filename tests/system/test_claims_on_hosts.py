@@ -42,7 +42,7 @@ class Client:
             )
             for host in sim.hosts
         ]
-        self.uuids = [host.uuid.lower() for host in sim.hosts]
+        self.uuids = [host.uuid.lower().replace(":", "") for host in sim.hosts]
         self.modules[0].claim_vm("me", uuid.uuid4().hex, *self.place, self.uuids)
         assert [self.settle(0).kind, self.settle(1).kind] == ["doubt", "free"]
 
