@@ -9,8 +9,8 @@ is looked at; the agent's function; vm.cfg on its disk; then what is here now de
 A process that dies in between leaves n + 1. :func:`settle_claim` on this host ends that.
 """
 
-from libcloud_ovm3_host import (arguments, change_vm, claim_reports, claim_settling, claim_store,
-                                claims, errors, local_state, observations, read_agent, safe_paths,
+from libcloud_ovm3_host import (arguments, change_vm, claim_disks, claim_reports, claim_settling,
+                                claim_store, claims, errors, local_state, observations, read_agent, safe_paths,
                                 vm_files)
 from libcloud_ovm3_host.compat import error, plain, to_text
 
@@ -132,6 +132,9 @@ def _change_locked(dom0, request):
     content = _read_content(dom0, request)
     identity = _identity(dom0, request, claim)
     _require_domain(dom0, request, identity)
+    request['found'] = vm_files.digest(content)
+    request['disks'] = claim_disks.field(dom0, claim_disks.wanted(
+        request['function'], content, request['parameters']))
     mark = {}
     if claim is None or here[0] not in dict(claim['hosts']):
         mark = dict(observations.mark_log(dom0), uuid=identity[0], name=identity[1])
@@ -139,7 +142,8 @@ def _change_locked(dom0, request):
     going_on = [each for each in claim_store.sessions(dom0, request)
                 if observations.session_lives(dom0, each)]
     claim_store.put_sessions(dom0, request, going_on + [session + (here[1],)])
-    begun = claims.begun(request['function'], claim, here, _recorded(request, content, session))
+    begun = claims.begun(request['function'], claim, here,
+                         _recorded(request, claim, content, session))
     version = request['version'] + 1
     if not _write(dom0, request, version, begun):
         return _read_claim(dom0, request, request['operation'])
@@ -223,10 +227,11 @@ def _require_domain(dom0, request, identity):
                        for entry in found]) or 'none'))
 
 
-def _recorded(request, content, session):
+def _recorded(request, claim, content, session):
     """What is recorded of the operation in version n + 1."""
     recorded = dict([(key, request[key]) for key in ('operation', 'client')])
     recorded['session'] = ' '.join(session)
+    recorded['disks'] = claims.joined((claim or recorded).get('disks', ''), request['disks'])
     if content:
         recorded[claims.CONTENT] = content
     return recorded
@@ -264,6 +269,8 @@ def _obstacle(dom0, request, claim, identity):
             refusal = _digest_refusal(dom0, request, claim)
         if not refusal and request['function'] == claims.START:
             refusal = _start_refusal(dom0, request, identity)
+        if request['function'] in (claims.START, claims.CONFIGURE):
+            refusal = refusal or claim_disks.refusal(dom0, request, request['disks'])
         return refusal or _version_refusal(dom0, request)
     except errors.HostModuleError:
         return str(error())
@@ -273,7 +280,7 @@ def _digest_refusal(dom0, request, claim):
     read = vm_files.digest(claim_settling.current(dom0, request))
     wanted = request['digest']
     if not wanted and request['function'] == claims.START:
-        wanted = read
+        wanted = request['found']  # whose disks are in the claim
     refusal = claims.digest_refusal(claim or {'digest': ''}, wanted, read,
                                     vm_files.direct_digest(dom0, request))
     if refusal:

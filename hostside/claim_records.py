@@ -3,7 +3,7 @@
 import re
 
 from libcloud_ovm3_host import claims, errors, records
-from libcloud_ovm3_host.compat import plain, to_bytes
+from libcloud_ovm3_host.compat import plain, to_bytes, to_text
 
 _SCHEMA = '1'
 _NAME = re.compile('[A-Za-z0-9:._-]{1,100}\\Z')
@@ -44,7 +44,16 @@ def decode(data):
     return claim
 
 
+def disks_of(text):
+    """``[(mode, path, key)]`` of the field ``disks`` (claim_disks.py). Raises Failed."""
+    found = [tuple(line.split(u'\t')) for line in to_text(text).split(u'\n') if line]
+    if [each for each in found if len(each) != 3]:
+        raise errors.Failed('a claim with disks that cannot be understood')
+    return found
+
+
 def _require_valid(claim):
+    disks_of(claim.get('disks', ''))
     names = [host for host, _ in claim['hosts']]
     for host, boot in claim['hosts']:
         if not _NAME.match(host) or not _BOOT.match(boot):

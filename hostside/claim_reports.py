@@ -1,17 +1,12 @@
 """Claims as they are reported: one of a VM, or all of a repository."""
 
-import os
-import re
-
-from libcloud_ovm3_host import (arguments, claim_hosts, claim_store, claims, errors, safe_paths,
-                                 state_dir)
+from libcloud_ovm3_host import arguments, claim_records, claim_store, claims
 from libcloud_ovm3_host.compat import big, to_bytes, to_text
 
 SECONDS = 50  # clients wait for a minute
 
 _REPORTED = ('source', 'target', 'operation', 'client', 'function', 'digest', 'paused', 'error',
              'taken', 'outcome', 'fault')
-_DOCUMENT = re.compile('vm[.-].')
 
 
 def list_claims(dom0, repository):
@@ -31,39 +26,27 @@ def list_claims(dom0, repository):
 
 def all_of(dom0, mount_point):
     """The same, as a part of another answer."""
-    name = claim_store.folder_name(dom0, mount_point)
+    name, listed = claim_store.newest(dom0, mount_point)
     found = {'folder': to_text(name), 'claims': [], 'hosts': []}
+    for document, version, claim, problem in listed:
+        one = {'error': to_text(problem)}
+        if not problem:
+            one = reported(dom0, name, version, claim, '')
+        found['claims'].append(dict(one, document=to_text(document)))
     if name:
-        folder = state_dir.open_folder(dom0, mount_point, [claim_store.FOLDER], False)
-        try:
-            for document in state_dir.matching_names(folder, _DOCUMENT):
-                found['claims'].append(dict(_newest(dom0, folder, document, name),
-                                            document=to_text(document)))
-            found['hosts'] = [{'host': to_text(host), 'address': to_text(address)}
-                              for host, address in claim_hosts.registered(folder)]
-        finally:
-            os.close(folder)
+        found['hosts'] = [{'host': to_text(host), 'address': to_text(address)}
+                          for host, address in claim_store.registered(dom0, mount_point)]
     return found
-
-
-def _newest(dom0, claims_folder, document, name):
-    try:
-        folder = safe_paths.enter(os.dup(claims_folder), document)
-        try:
-            version, claim = claim_store.newest_in(folder, document)
-        finally:
-            os.close(folder)
-        return reported(dom0, name, version, claim, '')
-    except errors.HostModuleError:
-        return {'error': safe_paths.current_error()}
 
 
 def reported(dom0, folder, version, claim, why):
     """One claim; ``claim`` is None where there is none, and ``why`` says why it stays as it is."""
-    claim = claim or {'kind': '', 'hosts': []}
+    claim = claim or {'kind': '', 'hosts': [], 'disks': ''}
     found = dict([(key, to_text(claim.get(key, ''))) for key in _REPORTED + ('kind',)])
     found['hosts'] = [{'host': to_text(host), 'boot': to_text(boot)}
                       for host, boot in claim['hosts']]
+    found['disks'] = [{'path': path, 'mode': mode}
+                      for mode, path, _ in claim_records.disks_of(claim['disks'])]
     found.update({'folder': to_text(folder), 'version': big(version), 'why': to_text(why),
                   'state': to_text(_state(dom0, claim))})
     return found

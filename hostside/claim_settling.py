@@ -4,7 +4,8 @@ The decisions are those of :mod:`.claims`, the answers those of :mod:`.observati
 done under the lock of the VM, with the claim read under it.
 """
 
-from libcloud_ovm3_host import (change_vm, claim_store, claims, errors, observations, vm_files)
+from libcloud_ovm3_host import (change_vm, claim_disks, claim_store, claims, errors, observations,
+                                vm_files)
 from libcloud_ovm3_host.compat import error, plain
 
 _END = '\n'.encode('ascii')
@@ -23,13 +24,15 @@ def settle(dom0, request, version, claim, here, identity):
     VM. Raises Conflict (somebody else has written a version), Failed (whether it was written is not
     known).
     """
-    finding, why = _find(dom0, request, claim, here, identity)
+    known = {}
+    finding, why = _find(dom0, request, claim, here, identity, known)
     is_own = claim['at'].split(' ')[0] == here[0] and claim['kind'] in (claims.DOUBT, claims.MOVING)
     if is_own and finding != claims.STAYS:
         _put_back(dom0, request, claim)
     content = current(dom0, request)
     made, refusal = claims.settled(claim, here, finding, content is not None,
-                                   _digest(dom0, request, claim, content))
+                                   _digest(dom0, request, claim, content),
+                                   claim_disks.found(dom0, content, known.get('domains')))
     if made is None:
         return version, claim, why or refusal
     if not claim_store.write(dom0, request['client'], request['operation'], request['mount'],
@@ -62,9 +65,11 @@ def _put_back(dom0, target, claim):
             vm_files.replace(dom0, target, claim['operation'], before)
 
 
-def _find(dom0, request, claim, here, identity):
-    """``(finding, why)``: what :func:`.claims.after_look` makes of the looks, in their order."""
-    known = {}
+def _find(dom0, request, claim, here, identity, known):
+    """``(finding, why)``: what :func:`.claims.after_look` makes of the looks, in their order.
+
+    ``known``: empty; what one look leaves for a later one, and the ``domains`` that there are.
+    """
     for look in claims.LOOKS:
         try:
             if not known:
@@ -81,7 +86,6 @@ def _find(dom0, request, claim, here, identity):
 
 
 def _answer(dom0, look, request, claim, here, identity, known):
-    """``known``: what one look leaves for a later one."""
     uuid, name = identity
     if look == 'works':
         if change_vm.unfinished(dom0, request):  # of before there were claims
@@ -90,7 +94,8 @@ def _answer(dom0, look, request, claim, here, identity, known):
     if look == 'comebacks':
         return observations.comebacks(dom0, uuid, name)
     if look == 'look':
-        return observations.look(dom0, uuid)
+        known['domains'] = observations.look(dom0, uuid)
+        return known['domains']
     if look == 'log':
         state, known['domids'] = observations.log_since(
             dom0, uuid, name, log_mark(dom0, request), known['began'])

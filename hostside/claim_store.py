@@ -15,6 +15,7 @@ its operations.
 import binascii
 import errno
 import os
+import re
 
 from libcloud_ovm3_host import (claim_hosts, claim_records, dirfd, documents, errors, host_identity,
                                 local_state, records, safe_paths, state_dir)
@@ -22,6 +23,7 @@ from libcloud_ovm3_host.compat import describe, error, plain, to_bytes, to_text
 
 FOLDER = 'claims'
 _NAME = 'name'
+_DOCUMENT = re.compile('vm[.-].')
 _LOCAL, _SESSIONS = 'claims', 'sessions-'
 _TOKEN = 'host'
 _TOKEN_BYTES = 16
@@ -193,9 +195,35 @@ def read(dom0, mount_point, document):
     return name, [(version, claim_records.decode(data)) for version, data in versions]
 
 
-def newest_in(folder, document):
-    """``(version, claim)`` of the newest one in the open folder of a VM; ``(0, None)`` if there is
-    none. Raises Failed if it is not understood."""
+def newest(dom0, mount_point):
+    """``(name of the folder, [(document, version, claim, error)])`` of all VMs: the newest claim of
+    each, or why it cannot be read; ``(..., 0, None, '')`` where none was written yet.
+
+    Raises NotMounted, NotAllowed, Failed.
+    """
+    try:
+        folder = state_dir.open_folder(dom0, mount_point, [FOLDER], False)
+    except errors.NotFound:
+        return '', []
+    try:
+        return _name_in(folder), [(document,) + _newest_or_error(folder, document)
+                                  for document in state_dir.matching_names(folder, _DOCUMENT)]
+    finally:
+        os.close(folder)
+
+
+def _newest_or_error(claims_folder, document):
+    try:
+        folder = safe_paths.enter(os.dup(claims_folder), document)
+        try:
+            return _newest_in(folder, document) + ('',)
+        finally:
+            os.close(folder)
+    except errors.HostModuleError:
+        return 0, None, plain(str(error()))
+
+
+def _newest_in(folder, document):
     version, data = documents.newest_in(folder)
     if version and data is None:
         raise errors.Failed('claim %s: version %d is not complete' % (document, version))

@@ -37,10 +37,10 @@ PRESENT, PAUSED, TWO, COPY, NOWHERE = 'present', 'paused', 'two', 'copy', 'nowhe
 
 # All text. source, target: hosts. at: "host boot" where the operation runs, in the process session.
 # digest: of vm.cfg when this was written. paused: the operation that paused it. error: two domains
-# were seen. source_was: how the source of a migration was found when that was over. taken: the hosts
+# were seen. disks: what the VM holds, one in a line (claim_disks.py). source_was: how the source of a migration was found when that was over. taken: the hosts
 # that a person took out, and what was said of them.
 FIELDS = ('source', 'target', 'operation', 'client', 'function', 'at', 'session', 'digest', 'paused',
-          'error', 'source_was', 'taken', 'outcome', 'fault')
+          'error', 'source_was', 'taken', 'outcome', 'fault', 'disks')
 CONTENT = 'content'  # the one value that is bytes: vm.cfg before the operation
 _OF_OPERATION = ('operation', 'client', 'session', 'source_was', 'taken', 'outcome', 'fault')
 
@@ -65,7 +65,7 @@ def _claim(kind, hosts, before=None, **fields):
         made.update({'error': '', 'source_was': ''})
         made.pop(CONTENT, None)
     if kind in (FREE, GONE):
-        made['paused'] = ''
+        made.update({'paused': '', 'disks': ''})
     return made
 
 
@@ -108,13 +108,19 @@ def winner(version, operation, is_own, found):
 
 # --- before an operation --------------------------------------------------------------------
 
-def first_claim(hosts):
+def first_claim(hosts, disks=''):
     """The claim of a VM that has none (rule 11): that is not free.
 
     :param hosts: ``(host, boot)`` of all hosts that can see the repository, those without the
         module included: each module clears itself, for the others a person does
+    :param disks: what it may hold there
     """
-    return _claim(DOUBT, hosts)
+    return _claim(DOUBT, hosts, disks=disks)
+
+
+def joined(disks, others):
+    """The text of both these disks."""
+    return '\n'.join(sorted([line for line in set(disks.split('\n') + others.split('\n')) if line]))
 
 
 def refusal(function, claim, here):
@@ -273,7 +279,7 @@ def after_look(look, answer):
     return NEXT
 
 
-def settled(claim, here, finding, defined=True, digest=None):
+def settled(claim, here, finding, defined=True, digest=None, disks=None):
     """``(claim, why)``: the claim n + 2 (rule 7), or None if it stays, and why.
 
     To be written only as the version after the one that was read when the looks began.
@@ -282,8 +288,13 @@ def settled(claim, here, finding, defined=True, digest=None):
         ``nowhere``
     :param defined: whether its vm.cfg is there
     :param digest: of vm.cfg as it is on its disk now; None: as recorded
+    :param disks: of its domain, and of vm.cfg; None: as recorded
     """
     fields = {}
+    if disks is not None:
+        fields['disks'] = disks
+        if finding == TWO or [host for host, _ in claim['hosts'] if host != here[0]]:
+            fields['disks'] = joined(claim['disks'], disks)
     if digest is not None:
         fields['digest'] = digest
     if finding == TWO:
@@ -332,6 +343,8 @@ def _present(claim, here, finding, fields):
         return made, ''
     if here[0] not in dict(claim['hosts']):
         return _claim(_doubt(claim), _with(claim, here), claim, **fields), ''
+    if fields.get('disks', claim['disks']) != claim['disks']:
+        return _claim(_doubt(claim), claim['hosts'], claim, disks=fields['disks']), ''
     return None, 'it may be on %s as well' % ', '.join(others)
 
 

@@ -1,7 +1,8 @@
 """The first claim of a VM (rule 11): no claim is not free, so it may be on every host that sees it."""
 
-from libcloud_ovm3_host import (arguments, change_vm, claim_changes, claim_reports, claim_settling,
-                                claim_store, claims, errors, local_state, safe_paths, vm_files)
+from libcloud_ovm3_host import (arguments, change_vm, claim_changes, claim_disks, claim_reports,
+                                claim_settling, claim_store, claims, errors, local_state, safe_paths,
+                                vm_files)
 from libcloud_ovm3_host.compat import error
 
 
@@ -53,7 +54,7 @@ def _make(dom0, request, hosts, here):
     """Whether this has made version 1; False: the VM has a claim."""
     if claim_store.read(dom0, request['mount'], request['document'])[1]:
         return False
-    vm_files.content(dom0, request)
+    content = vm_files.content(dom0, request)
     change_vm.require_finished(dom0, request)
     named = dict([(_digits(host), (host, '')) for host in hosts])
     for host, _ in claim_store.registered(dom0, request['mount']):
@@ -62,7 +63,8 @@ def _make(dom0, request, hosts, here):
     try:
         return claim_store.write(dom0, request['client'], request['operation'], request['mount'],
                                  request['document'], request['folder'], 1,
-                                 claims.first_claim(named.values()))
+                                 claims.first_claim(named.values(), claim_disks.field(
+                                     dom0, claim_disks.of_content(content))))
     except errors.Conflict:  # another host has made it
         if not claim_store.read(dom0, request['mount'], request['document'])[1]:
             raise

@@ -112,8 +112,8 @@ def _is_in(data, uuid, name):
 
 
 def look(dom0, uuid):
-    """``[{domid, name, status, letters, paused, incoming}]`` of each domain with that uuid, whatever
-    its name: xend's ``status`` and letters; whether it is still being received.
+    """``[{domid, name, status, letters, paused, incoming, device}]`` of each domain with that uuid,
+    whatever its name: xend's ``status`` and letters; whether it is still being received.
 
     Raises Failed if xend or xenstore has a domain that may be the VM's and cannot be told.
     """
@@ -128,7 +128,7 @@ def look(dom0, uuid):
 def _entry(dom0, domain):
     """``paused``: by a tool, or still being built; letters and status may disagree (xend.md 1.2)."""
     entry = dict([(key, domain.get(key, to_text(''))) for key in ('domid', 'name', 'status')])
-    entry['letters'] = domain.get('state', to_text(''))
+    entry['letters'], entry['device'] = domain.get('state', to_text('')), domain['device']
     entry['paused'] = entry['status'] == '1' or 'p' in entry['letters']
     entry['incoming'] = entry['domid'] in _received(dom0)
     return entry

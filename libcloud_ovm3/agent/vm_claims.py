@@ -34,6 +34,7 @@ class VMClaim:
     :ivar paused: The operation that has paused the VM.
     :ivar error: Where two domains of the VM were seen.
     :ivar taken: The hosts that a person has taken out, and what was said of them.
+    :ivar disks: The disks that the VM holds: mode (``r``, ``w``, ``w!``) and path on its host.
     """
 
     folder: str
@@ -53,6 +54,7 @@ class VMClaim:
     paused: str
     error: str
     taken: str
+    disks: tuple[tuple[str, str], ...] = ()
 
 
 _TEXTS = (
@@ -65,9 +67,11 @@ def to_claim(reader: Reader, answer: object) -> VMClaim:
     """A claim in a response."""
     struct = reader.struct(answer)
     hosts = reader.structs(reader.key(struct, "hosts", list))
+    disks = reader.structs(reader.key(struct, "disks", list))
     return VMClaim(
         version=reader.key(struct, "version", int),
         hosts=tuple((reader.key(one, "host", str), reader.key(one, "boot", str)) for one in hosts),
+        disks=tuple((reader.key(one, "mode", str), reader.key(one, "path", str)) for one in disks),
         **{key: reader.key(struct, key, str) for key in _TEXTS},
     )
 

@@ -173,8 +173,9 @@ CLAIM = {
     **dict.fromkeys(("state", "why", "operation", "client", "function", "outcome", "fault"), "x"),
     **dict.fromkeys(("digest", "source", "target", "paused", "error", "taken"), ""),
     **{"folder": "f", "version": 7, "kind": "on", "hosts": [{"host": "h", "boot": "b"}]},
+    "disks": [{"mode": "w", "path": "/a"}],
 }
-READ_CLAIM: Any = {**CLAIM, "hosts": (("h", "b"),)}
+READ_CLAIM: Any = {**CLAIM, "hosts": (("h", "b"),), "disks": (("w", "/a"),)}
 CHANGE = {
     "state": "done", "operation": "1" * 32, "client": "me", "function": "configure_vm",
     "host": "ovm-1", "host_uuid": "2" * 32, "address": "10.0.0.1", "digest": "0", "fault": "",

@@ -20,7 +20,12 @@ UUIDS = {'one': u'1' * 32, 'two': u'2' * 32}
 
 
 class Host(Dom0):
-    """``own``: the directory with the host's own files; ``root``: with the shared repository."""
+    """``own``: the directory with the host's own files; ``root``: with the shared repository.
+
+    The requests are for the VM ``vm`` in ``directory``, whose domain has the ``devices``.
+    """
+
+    directory, vm, devices = DIRECTORY, VM, ()
 
     def __init__(self, root, name):
         Dom0.__init__(self, root)
@@ -77,8 +82,10 @@ class Host(Dom0):
     def domains_with_state(self, *_):
         listed = [('00000000-0000-0000-0000-000000000000', '0', 'Domain-0')]
         listed += [tuple(line.split()) + ('web',) for line in self.text('/domains').splitlines()]
+        more = [['device', ['vbd', ['uname', uname], ['mode', mode]]]
+                for uname, mode in self.devices]
         return [['domain', ['uuid', uuid], ['domid', domid], ['name', name],
-                 ['status', 2 - (domid in self.text('/paused').split())]]
+                 ['status', 2 - (domid in self.text('/paused').split())]] + more
                 for uuid, domid, name in listed]
 
     def xend_does(self, act, *given):
@@ -113,16 +120,17 @@ class Host(Dom0):
     def claim(self, *hosts, **more):
         names = [UUIDS[each] for each in hosts or ('one', 'two')]
         return first_claim.claim_vm(self, 'me', self.operation(more.get('number', 1)), ID,
-                                    DIRECTORY, names)
+                                    self.directory, names)
 
     def now(self, number=None):
         named = ''
         if number is not None:
             named = self.operation(number)
-        return claim_changes.read_claim(self, ID, DIRECTORY, named)
+        return claim_changes.read_claim(self, ID, self.directory, named)
 
     def settle(self, number=90):
-        return claim_changes.settle_claim(self, 'me', self.operation(number), ID, DIRECTORY)
+        return claim_changes.settle_claim(self, 'me', self.operation(number), ID,
+                                          self.directory)
 
     def change(self, number, function, *parameters, **more):
         """With the claim that is current, unless another one is given."""
@@ -131,12 +139,13 @@ class Host(Dom0):
         if function in ('configure_vm', 'delete_vm'):
             digest = self.digest()
         return claim_changes.change_claimed_vm(
-            self, 'me', self.operation(number), ID, DIRECTORY, more.get('folder', current['folder']),
+            self, 'me', self.operation(number), ID, self.directory,
+            more.get('folder', current['folder']),
             more.get('version', current['version']), more.get('digest', digest), function,
             list(parameters))
 
     def vm_cfg(self):
-        return self.root + REPOSITORY + '/VirtualMachines/' + DIRECTORY + '/vm.cfg'
+        return self.root + REPOSITORY + '/VirtualMachines/' + self.directory + '/vm.cfg'
 
     def put(self, text):
         if not os.path.isdir(os.path.dirname(self.vm_cfg())):
@@ -181,7 +190,7 @@ class Agent(object):
             raise KeyError('refused')
         if how == 'hangs':
             wait(self.host)
-        self.host.xend_does('create', VM)
+        self.host.xend_does('create', self.host.vm)
         if how == 'hangs late':
             wait(self.host)
         if how == 'faults late':
@@ -213,7 +222,7 @@ class Agent(object):
             wait(self.host)
         if how == 'faults':
             raise KeyError('refused')
-        self.host.put(TEXT + "vcpus = %d\n" % struct['vcpus'])
+        self.host.put(TEXT + "vcpus = %d\n" % struct.get('vcpus', 1) + disks(*struct.get('disk', [])))
 
     def create_vm(self, repository, directory, struct):
         self.called('create')
@@ -223,6 +232,11 @@ class Agent(object):
         self.called('delete')
         os.remove(self.host.vm_cfg())
         os.rmdir(os.path.dirname(self.host.vm_cfg()))
+
+
+def disks(*entries):
+    """A line of vm.cfg."""
+    return 'disk = %r\n' % (list(entries),) * bool(entries)
 
 
 def wait(host):

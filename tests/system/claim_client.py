@@ -17,8 +17,8 @@ from tests.simulator.plainclient import Machine
 class Client:
     """One VM's claim, which is free at first, through the modules of all hosts."""
 
-    def __init__(self, sim: Simulator) -> None:
-        self.sim, self.machine = sim, Machine(sim)
+    def __init__(self, sim: Simulator, **config: Any) -> None:
+        self.sim, self.machine = sim, Machine(sim, **config)
         self.place = (sim.repository_id, self.machine.vm)
         self.modules = [self._module(number) for number in range(len(sim.hosts))]
         self.uuids = [host.uuid.lower().replace(":", "") for host in sim.hosts]
