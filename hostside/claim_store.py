@@ -197,7 +197,7 @@ def read(dom0, mount_point, document):
 
 def newest(dom0, mount_point):
     """``(name of the folder, [(document, version, claim, error)])`` of all VMs: the newest claim of
-    each, or why it cannot be read; ``(..., 0, None, '')`` where none was written yet.
+    each, or why it cannot be read; ``(..., 0, None, '')`` where there is none (any more).
 
     Raises NotMounted, NotAllowed, Failed.
     """
@@ -219,6 +219,8 @@ def _newest_or_error(claims_folder, document):
             return _newest_in(folder, document) + ('',)
         finally:
             os.close(folder)
+    except errors.NotFound:  # it has just been removed
+        return 0, None, ''
     except errors.HostModuleError:
         return 0, None, plain(str(error()))
 

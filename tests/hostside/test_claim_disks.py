@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from xend_writes import OTHER
 
 from libcloud_ovm3_host import (claim_changes, claim_disks, claim_records, claim_store, claims,
-                                errors, vm_disks, vm_files)
+                                errors, state_dir, vm_disks, vm_files)
 from libcloud_ovm3_host.compat import to_bytes, to_text
 
 IMAGE = '/OVS/Repositories/%s/VirtualDisks/data.img' % ID
@@ -227,7 +227,7 @@ def test_two_that_start_at_once(host, other, entry, together):
             assert each.change(50 + number, 'stop_vm', True)['kind'] == 'free'
 
 
-def test_what_cannot_be_read_protects_all(host):
+def test_what_cannot_be_read_protects_all(host, monkeypatch):
     """In every repository that is mounted here; without a disk nothing is asked."""
     free(host, DATA)
     number = [9]
@@ -259,9 +259,13 @@ def test_what_cannot_be_read_protects_all(host):
     handle.write(whole[:-5])
     handle.close()
     assert 'VM x of repository %s cannot be read' % ('0e' * 16) in outcome()
-    host.put(TEXT)
-    host.change(300, 'configure_vm', {})
     os.remove(path)
+    matching = state_dir.matching_names
+
+    def with_one_more(folder, pattern):
+        return matching(folder, pattern) + ['vm-x.y'] * bool(pattern.match('vm-x.y'))
+    monkeypatch.setattr(state_dir, 'matching_names', with_one_more)
+    assert outcome() == '', 'removed while all were read'
     with pytest.raises(errors.Failed):
         claim_records.encode(claims.first_claim([('a', '')], 'half a line'))
 
