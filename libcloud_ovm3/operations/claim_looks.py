@@ -7,11 +7,12 @@ of the agent: it may be repeated.
 from __future__ import annotations
 
 from libcloud_ovm3.agent.vm_claims import VMClaim
-from libcloud_ovm3.errors import AgentFault, Ovm3Error, PreconditionFailed
+from libcloud_ovm3.errors import AgentFault, ChangedMeanwhile, Ovm3Error, PreconditionFailed
 from libcloud_ovm3.estate.definitions import Definition
-from libcloud_ovm3.estate.guards import Guard, hosts_of
+from libcloud_ovm3.estate.guards import DOUBT, Guard, hosts_of
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.operations.operation import Operation, new_id
+from libcloud_ovm3.operations.vmcfg_changes import was_second
 
 _LOOKS = 3  # of one host: another one may write the claim at the same time
 
@@ -34,10 +35,12 @@ def _place(definition: Definition) -> tuple[str, str]:
     return definition.repository_id, definition.directory
 
 
-def not_changed(definition: Definition, why: str) -> PreconditionFailed:
+def not_changed(
+    definition: Definition, why: str, kind: type[PreconditionFailed] = PreconditionFailed
+) -> PreconditionFailed:
     """The error for a VM of which nothing was sent, or nothing was done."""
     label = f"VM {definition.name!r} ({definition.uuid})"
-    return PreconditionFailed(f"{label} was left unchanged: {why}", nodes=[definition.summary])
+    return kind(f"{label} was left unchanged: {why}", nodes=[definition.summary])
 
 
 def look(operation: Operation, definition: Definition) -> tuple[VMClaim, dict[str, str]]:
@@ -55,15 +58,23 @@ def look(operation: Operation, definition: Definition) -> tuple[VMClaim, dict[st
     said: dict[str, str] = {}
     try:
         claim = _current(operation, definition, guard, said)
-        for name, host in hosts_of(claim, guard.hosts).items():
+        named = hosts_of(claim, guard.hosts)
+        for name in sorted(named, key=lambda one: one != claim.source):  # its target cannot tell
+            host = named[name]
             if host is None:
                 said[name] = "it did not answer, or does not have the repository mounted"
             elif host.module_claims is None:
                 said[host.label] = "it has no host module with claims"
             elif host.label not in said:
                 claim, said[host.label] = _ask(operation, definition, host, claim)
+        left = list(hosts_of(claim, guard.hosts).values())
+        last = left[0] if len(left) == 1 else None
+        if claim.kind == DOUBT and last and last.module_claims and said.get(last.label):
+            claim, said[last.label] = _ask(operation, definition, last, claim)  # others have left
     except Ovm3Error as error:
-        raise not_changed(definition, f"its claim cannot be read: {error}") from error
+        is_second = isinstance(error, AgentFault) and was_second(error)
+        kind = ChangedMeanwhile if is_second else PreconditionFailed
+        raise not_changed(definition, f"its claim cannot be read: {error}", kind) from error
     remember(operation, definition, claim)
     return claim, said
 
@@ -79,7 +90,8 @@ def _current(
         return host.module_claims.read_claim(*place)
     names = [one.server.uuid for one in guard.hosts]
     claim = host.module_claims.claim_vm(operation.client, new_id(), *place, names)
-    said[host.label] = claim.why
+    if claim.why or claim.kind != DOUBT:  # else another client has made it: nobody has looked
+        said[host.label] = claim.why
     return claim
 
 

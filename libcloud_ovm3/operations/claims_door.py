@@ -14,13 +14,20 @@ from typing import Any, Final
 from libcloud_ovm3.agent.codec import Fault
 from libcloud_ovm3.agent.identifiers import undashed
 from libcloud_ovm3.agent.vm_claims import VMClaim
-from libcloud_ovm3.errors import AgentFault, OutcomeUnknown, Ovm3Error, TimedOut
+from libcloud_ovm3.errors import (
+    AgentFault,
+    ChangedMeanwhile,
+    OutcomeUnknown,
+    Ovm3Error,
+    PreconditionFailed,
+    TimedOut,
+)
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.guards import DOUBT, FREE, GONE, ON, Guard
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.operations.claim_looks import described, latest, look, not_changed, remember
 from libcloud_ovm3.operations.operation import Operation, new_id
-from libcloud_ovm3.operations.vmcfg_changes import MODULE_POLL, was_refused
+from libcloud_ovm3.operations.vmcfg_changes import MODULE_POLL, was_refused, was_second
 
 START: Final = "start_vm"
 STOP: Final = "stop_vm"
@@ -47,7 +54,7 @@ def change(
     :param limit: seconds until the outcome counts as unknown.
     :param digest: of the vm.cfg as it was read; "": there is none, or, for a start and a stop, any.
     :raises PreconditionFailed: the claim does not allow it, or vm.cfg is another one; nothing was
-        done.
+        done. ChangedMeanwhile: as another client was first.
     :raises AgentFault: the agent's function, or the module, has failed.
     :raises OutcomeUnknown: whether it is done is unknown, or it goes on after the limit.
     """
@@ -69,8 +76,9 @@ def change(
         except AgentFault as fault:
             if not was_refused(fault):
                 raise
-            if is_second or not fault.kind.endswith(".Conflict"):
-                raise not_changed(definition, f"{host.label}: {fault.text}") from fault
+            if is_second or not was_second(fault):
+                kind = ChangedMeanwhile if was_second(fault) else PreconditionFailed
+                raise not_changed(definition, f"{host.label}: {fault.text}", kind) from fault
             guard, is_second = guard.with_claim(look(operation, definition)[0]), True
             continue
         except OutcomeUnknown as error:
@@ -99,6 +107,7 @@ def _allowing(
     raise not_changed(
         definition,
         f"{described(claim, guard.hosts)}, so {function} is not possible on {host.label}{reasons}",
+        ChangedMeanwhile if claim.state == "running" else PreconditionFailed,
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from libcloud_ovm3.errors import OperationIncomplete
+from libcloud_ovm3.estate import guards
 from libcloud_ovm3.simulator import Simulator
 from tests.operations.attaching import Lab, add_disk, in_file, live_disks, set_live_disks
 from tests.operations.test_disks_at_once import meanwhile
@@ -19,8 +20,17 @@ from tests.support import at_once, driver_for, simulate
 CLIENTS = 8
 
 
-@pytest.mark.parametrize("host", [0, None], ids=["running", "stopped"])
-def test_eight_clients(host: int | None) -> None:
+@pytest.mark.parametrize(
+    ("host", "begins"),
+    [
+        pytest.param(0, True, id="running, claims"),
+        pytest.param(None, True, id="stopped, claims", marks=pytest.mark.tables),
+        pytest.param(0, False, id="running", marks=pytest.mark.tables),
+        pytest.param(None, False, id="stopped"),
+    ],
+)
+def test_eight_clients(host: int | None, begins: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guards, "BEGINS", begins)
     with simulate(2, vms=0, templates=0, host_module=True) as sim:
         directory = sim.add_vm("subject", running_on=host)
         volumes = [add_disk(sim, f"disk-{number}.img") for number in range(CLIENTS)]
