@@ -264,6 +264,8 @@ def _obstacle(dom0, request, claim, identity):
         return 'it did not begin within %d s' % BEGIN_SECONDS
     try:
         read_agent.function(dom0, request['function'])
+        if claim is None:
+            change_vm.require_finished(dom0, request)  # it looks for a claim after it has begun
         refusal = ''
         if request['function'] not in _WHATEVER_IT_IS:
             refusal = _digest_refusal(dom0, request, claim)

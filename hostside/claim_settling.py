@@ -25,7 +25,9 @@ def settle(dom0, request, version, claim, here, identity):
     known).
     """
     known = {}
-    finding, why = _find(dom0, request, claim, here, identity, known)
+    finding, why = claims.STAYS, _other_uuid(dom0, request, claim, here, identity)
+    if not why:
+        finding, why = _find(dom0, request, claim, here, identity, known)
     is_own = claim['at'].split(' ')[0] == here[0] and claim['kind'] in (claims.DOUBT, claims.MOVING)
     if is_own and finding != claims.STAYS:
         _put_back(dom0, request, claim)
@@ -40,7 +42,18 @@ def settle(dom0, request, version, claim, here, identity):
         raise errors.Conflict('the claim has just been settled by this operation')
     if here[0] not in dict(made['hosts']):
         claim_store.forget(dom0, request)
+    elif made['kind'] == claims.ON and not claim_store.get_mark(dom0, request):
+        claim_store.put_mark(dom0, request, {'uuid': identity[0], 'name': identity[1]})
     return version + 1, made, ''
+
+
+def _other_uuid(dom0, request, claim, here, identity):
+    """vm.cfg may have been edited: what may be here is looked for by the uuid that it had then."""
+    mark = claim_store.get_mark(dom0, request)
+    if here[0] not in dict(claim['hosts']) or not mark or plain(mark['uuid']) == identity[0]:
+        return ''
+    return 'vm.cfg has the uuid %s, and what may be on this host has %s: put that back' % (
+        identity[0], plain(mark['uuid']))
 
 
 def _digest(dom0, target, claim, content):
@@ -108,7 +121,7 @@ def _answer(dom0, look, request, claim, here, identity, known):
 def log_mark(dom0, target):
     """This host's mark in xend's log, ``{}`` if there is none."""
     mark = claim_store.get_mark(dom0, target)
-    if mark:
+    if 'inode' in mark:
         return dict([(key, mark[key]) for key in ('inode', 'offset', 'tail')])
     return {}
 

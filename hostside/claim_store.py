@@ -282,7 +282,8 @@ def lock(dom0, seconds, target, who):
 
 
 def get_mark(dom0, target):
-    """``{inode, offset, tail, uuid, name}``; ``{}`` if there is none. Raises Failed."""
+    """``{inode, offset, tail, uuid, name}``; ``{uuid, name}`` of one that was here before; ``{}`` if
+    there is none. Raises Failed."""
     return local_state.get(dom0, [_LOCAL, target['repository']], target['document'])
 
 

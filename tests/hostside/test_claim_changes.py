@@ -521,6 +521,19 @@ def test_the_first_claim_meets_a_change_of_before(host, monkeypatch):
     assert (found['kind'], 'still goes on' in found['why']) == ('doubt', True)
 
 
+def test_a_new_vm_meets_a_change_of_before(host, monkeypatch):
+    write = claim_store.write
+
+    def begun_meanwhile(*given):
+        monkeypatch.setattr(claim_store, 'write', write)
+        begin_the_old_way(host)
+        return write(*given)
+    os.remove(host.vm_cfg())
+    monkeypatch.setattr(claim_store, 'write', begun_meanwhile)
+    made = host.change(1, 'create_vm', {'name': 'web', 'uuid': VM})
+    assert (made['outcome'], made['kind'], host.calls()) == ('not done', 'doubt', [])
+
+
 def test_a_change_of_before_that_was_not_settled_holds_up_others(host):
     free(host)
     begin_the_old_way(host)

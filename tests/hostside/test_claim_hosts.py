@@ -82,6 +82,24 @@ def test_one_that_takes_long_is_not_denied(host):
         host.claim('one')
 
 
+def test_an_edited_uuid_hides_no_domain(host, other):
+    """Of a VM that was here before its first claim, and of one that was started by a claim."""
+    host.xend_does('create', VM)
+    assert host.claim('one')['kind'] == 'on'
+    for number in (3, 6):
+        host.put(TEXT.replace(VM, VM[:-1] + '9'))
+        found = host.settle()
+        assert (found['kind'], host.now()['kind']) == ('on', 'on')
+        assert VM in found['why'] and VM[:-1] + '9' in found['why']
+        with pytest.raises(errors.Conflict):
+            other.change(number, 'start_vm')
+        host.put(TEXT)
+        assert host.change(number + 1, 'stop_vm', True)['kind'] in ('free', 'doubt')
+        host.xend_does('start')
+        assert host.settle()['kind'] == 'free'
+        assert host.change(number + 2, 'start_vm')['kind'] == 'on'
+
+
 # --- hosts ----------------------------------------------------------------------------------------
 
 def test_an_address_is_the_host_s_that_had_it_last(host, other):
