@@ -15,7 +15,10 @@ from libcloud_ovm3.estate.claim_data import all_claims, find_claim, is_in_doubt
 from libcloud_ovm3.estate.vms import read_estate
 
 
-@click.group(cls=NounGroup, epilog=examples("ovm3 claim list", "ovm3 claim list --doubt"))
+@click.group(
+    cls=NounGroup,
+    epilog=examples("ovm3 claim list", "ovm3 claim list --doubt", "ovm3 claim show web-1"),
+)
 def claim() -> None:
     """List claims, which say on which hosts a VM may be, so that nobody starts it twice."""
 

@@ -45,6 +45,8 @@ def _lines(one: Record) -> Iterator[tuple[str, object]]:
     for host in one["hosts"]:
         boot = f", boot {host['boot']}" if host["boot"] else ""
         yield "host", f"{host['host'] or 'not read'} ({host['id']}){boot}"
+    for disk in one["disks"]:
+        yield "disk", f"{disk['path']}, mode {disk['mode']}"
     if one["operation"]:
         yield "operation", f"{one['operation']} of {one['client']}"
     for key in _TEXTS:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from libcloud_ovm3.diagnostics.access_checks import check_access, check_tls
 from libcloud_ovm3.diagnostics.boot_checks import check_boots
+from libcloud_ovm3.diagnostics.claim_checks import check_claims
 from libcloud_ovm3.diagnostics.collect import Collected
 from libcloud_ovm3.diagnostics.device_checks import (
     check_addresses,
@@ -79,6 +80,7 @@ def run_checks(collected: Collected) -> list[Finding]:
     findings += [*check_zeroconf(members, networks), *check_setup(members)]
     findings += check_made_bridges(members, networks)
     findings += [*check_vms(snapshot), *check_files(snapshot), *check_disks(snapshot)]
+    findings += check_claims(snapshot)
     findings += [*check_macs(snapshot), *check_addresses(snapshot)]
     findings += check_cards_out(snapshot, collected.now)
     findings += [*check_vnc(snapshot), *check_names(snapshot)]

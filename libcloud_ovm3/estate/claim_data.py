@@ -35,14 +35,21 @@ def guard_data(guard: Guard | None) -> dict[str, Any] | None:
     if guard.claim is not None:
         return claim_data(guard.claim, guard.hosts)
     kind = UNREAD if guard.error else NO_CLAIM
-    known: dict[str, Any] = {"kind": kind, "version": 0, "hosts": [], **dict.fromkeys(_TEXTS)}
+    known: dict[str, Any] = {
+        "kind": kind,
+        "version": 0,
+        "hosts": [],
+        "disks": [],
+        **dict.fromkeys(_TEXTS),
+    }
     return {**known, "why": guard.error or None}
 
 
 def claim_data(claim: VMClaim, hosts: Sequence[HostView]) -> dict[str, Any]:
     """A claim: ``kind``, ``version``, ``hosts`` (``id``: server uuid; ``host``: its name, None if
-    it is none of these; ``boot``) and the texts of :class:`.VMClaim` of the same names, None where
-    it has none. ``source`` and ``target`` are names of hosts where these are known.
+    it is none of these; ``boot``), ``disks`` (``path``, ``mode``) and the texts of
+    :class:`.VMClaim` of the same names, None where it has none. ``source`` and ``target`` are
+    names of hosts where these are known.
     """
     names = _names(claim, hosts)
     texts = {key: getattr(claim, key) or None for key in _TEXTS}
@@ -54,6 +61,7 @@ def claim_data(claim: VMClaim, hosts: Sequence[HostView]) -> dict[str, Any]:
             {"id": host, "host": names.get(host), "boot": boot or None}
             for host, boot in claim.hosts
         ],
+        "disks": [{"path": path, "mode": mode} for mode, path in claim.disks],
         **texts,
     }
 
