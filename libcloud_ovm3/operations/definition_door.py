@@ -17,6 +17,7 @@ from libcloud_ovm3.errors import (
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.hosts_off import HostOff, off_at, require_silent
+from libcloud_ovm3.operations.claim_looks import latest
 from libcloud_ovm3.operations.claims_door import change as change_by_claim
 from libcloud_ovm3.operations.operation import Operation, new_id
 from libcloud_ovm3.operations.preconditions import verified_domain
@@ -144,9 +145,11 @@ def complete_definition(
     :raises AgentFault: the agent's function, or the module, has failed.
     :raises OutcomeUnknown: whether it is done is unknown.
     """
-    current = read_current(host, definition)
+    guard = latest(operation, definition)
+    # Its claim says what this operation has created: another one's would have another claim.
+    known = guard.claim.digest if guard and guard.claim else ""
+    digest = known or read_current(host, definition).digest
     limit = host.agent.connection.limits.write
-    digest = current.digest
     _change_by_module(operation, host, definition, digest, "configure_vm", [parameters], limit)
 
 
