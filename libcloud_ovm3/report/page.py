@@ -22,6 +22,7 @@ from libcloud_ovm3.diagnostics.inventory import (
     VMEntry,
 )
 from libcloud_ovm3.errors import shown
+from libcloud_ovm3.estate.claim_data import claim_text
 from libcloud_ovm3.estate.space import Space
 from libcloud_ovm3.report.figures import (
     Bar,
@@ -102,6 +103,7 @@ class VMRow:
     :ivar place: the hosts that run it, ``none`` or ``unknown``.
     :ivar cpus: how many it has, and its ``memory``.
     :ivar defined_in: its definitions, with the names of their repositories.
+    :ivar claim: what its claim says; "": nothing guards it.
     """
 
     entry: VMEntry
@@ -110,6 +112,7 @@ class VMRow:
     cpus: str
     memory: str
     defined_in: tuple[DefinitionInfo, ...]
+    claim: str
 
 
 @dataclass(frozen=True)
@@ -213,6 +216,7 @@ def _vm_rows(inventory: Inventory) -> list[VMRow]:
                 replace(one, repository=aliases.get(one.repository, one.repository))
                 for one in vm.definitions
             ),
+            f"claim: {claim_text(vm.claim)}" if vm.claim else "",
         )
         for vm in inventory.vms
     ]

@@ -137,12 +137,14 @@ def test_the_fullest_of_several_and_their_order() -> None:
 
 # ------------------------------------------------------------------ VMs
 
+NO_MORE = {"hosts": [], **dict.fromkeys(["operation", "function", "state", "error"])}
+
 
 def test_vms() -> None:
     one, two = host(1, vms=2), host(2, vms=1)
     broken = DefinitionInfo("f" * 32, "twin", "line 1")
     found = [
-        vm("web-1", [one]),
+        vm("web-1", [one], claim={"kind": "free", "source": None, "target": None, **NO_MORE}),
         vm("moving", [one, two], state="migrating"),
         vm("twins", definitions=(*vm().definitions, broken), state="error", memory_mb=None),
         vm("lost", definitions=(), vcpus=None),
@@ -150,7 +152,7 @@ def test_vms() -> None:
     page = page_of([one, two], [repository()], found)
     cells = [list(row.values())[1:] for row in rows(page, "vms")]
     assert cells == [
-        ["running", "ovm-1", "2 CPUs, 2.0 GiB", "main 0004fb00000600000000"],
+        ["running", "ovm-1 claim: free", "2 CPUs, 2.0 GiB", "main 0004fb00000600000000"],
         ["migrating", "ovm-1, ovm-2", "2 CPUs, 2.0 GiB", "main 0004fb00000600000000"],
         ["error", "none", "2 CPUs, memory unknown",
          f"main 0004fb00000600000000 {'f' * 32} twin its vm.cfg cannot be read"],
