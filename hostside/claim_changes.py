@@ -10,8 +10,8 @@ A process that dies in between leaves n + 1. :func:`settle_claim` on this host e
 """
 
 from libcloud_ovm3_host import (arguments, change_vm, claim_disks, claim_reports, claim_settling,
-                                claim_store, claims, errors, local_state, observations, read_agent, safe_paths,
-                                vm_files)
+                                claim_store, claims, errors, local_state, observations, read_agent,
+                                safe_paths, taken_hosts, vm_files)
 from libcloud_ovm3_host.compat import error, plain, to_text
 
 FUNCTIONS = (claims.START, claims.STOP, claims.CONFIGURE, claims.CREATE, claims.DELETE,
@@ -21,7 +21,7 @@ ANSWER_SECONDS = 45  # until it answers that the change goes on
 LOCK_SECONDS = 10  # for another change or a settling of this VM on this host
 BEGIN_SECONDS = 40  # a change that has not begun by then never will: its client may have gone
 
-_HIGHEST = 10 ** 15
+HIGHEST = 10 ** 15
 _TRIES = 5  # to write a version, where others write, too
 # What goes with a function after repository and directory.
 _PARAMETERS = {claims.START: [], claims.DELETE: [], claims.STOP: [bool],
@@ -42,7 +42,8 @@ def read_claim(dom0, repository, directory, operation):
     operation: ``running`` or ``dead``, on this host; ``elsewhere``: only its host can tell;
     ``ended``; '' without an operation. ``outcome`` (``done``, ``failed``, ``not done``) and
     ``fault``: what the agent's function answered. ``source`` ``target`` ``operation`` ``client``
-    ``function`` ``digest`` ``paused`` ``error`` ``taken``: see :mod:`.claims`.
+    ``function`` ``digest`` ``paused`` ``error`` ``taken`` ``said``:
+    see :mod:`.claims`.
     Raises InvalidArgument, NotAllowed, NotMounted, Failed, Timeout.
     """
     target = vm_files.target(repository, directory)
@@ -89,7 +90,7 @@ def change_claimed_vm(dom0, client, operation, repository, directory, folder, ve
     request = dict(vm_files.target(repository, directory), client=arguments.client(client),
                    operation=arguments.operation(operation), digest=digest, function=function,
                    folder=arguments.claims_folder(folder), parameters=parameters,
-                   version=arguments.number('version', version, 0, _HIGHEST),
+                   version=arguments.number('version', version, 0, HIGHEST),
                    began=dom0.seconds())
     if not isinstance(parameters, list) or (
             [type(each) for each in parameters] != _PARAMETERS[function]):
@@ -123,8 +124,10 @@ def _change_locked(dom0, request):
     for version, claim in versions:
         if claim['operation'] == request['operation']:  # the request was repeated
             return claim_reports.reported(dom0, folder, version, claim, '')
-    claim = _current(request, folder, versions)
+    claim = current_claim(request, folder, versions)
     here = claim_store.here(dom0, request['mount'])
+    if claim and taken_hosts.entry_of(claim, here[0]):
+        claim = _back(dom0, request, claim, here)
     refusal = claims.refusal(request['function'], claim, here)
     if refusal:
         raise errors.Conflict('%s: %s' % (safe_paths.printable(request['path']), refusal))
@@ -152,6 +155,17 @@ def _change_locked(dom0, request):
     return _end(dom0, request, here, identity, _run(dom0, request, claim, identity))
 
 
+def _back(dom0, request, claim, here):
+    """A person has taken this host out, and it is back: it looks first. Raises Conflict."""
+    identity = claim_settling.identity_of(dom0, request, claim)
+    request['version'], claim, why = claim_settling.settle(dom0, request, request['version'], claim,
+                                                           here, identity)
+    if taken_hosts.entry_of(claim, here[0]):
+        raise errors.Conflict('%s: this host was taken out of its claim, and cannot tell yet what it '
+                              'has of it: %s' % (safe_paths.printable(request['path']), why))
+    return claim
+
+
 def _end(dom0, request, here, identity, outcome):
     """Settle the claim after the operation. Another host may have written a version meanwhile, which
     keeps what n + 1 says of it. Not a Conflict: that says that nothing was done."""
@@ -169,7 +183,7 @@ def _end(dom0, request, here, identity, outcome):
                         outcome['outcome'])
 
 
-def _current(request, folder, versions):
+def current_claim(request, folder, versions):
     """The claim that the request names; None: there is none. Raises Conflict."""
     newest = 0
     if versions:

@@ -5,7 +5,7 @@ done under the lock of the VM, with the claim read under it.
 """
 
 from libcloud_ovm3_host import (change_vm, claim_disks, claim_store, claims, errors, observations,
-                                vm_files)
+                                taken_hosts, vm_files)
 from libcloud_ovm3_host.compat import error, plain
 
 _END = '\n'.encode('ascii')
@@ -25,21 +25,26 @@ def settle(dom0, request, version, claim, here, identity):
     known).
     """
     known = {}
-    finding, why = claims.STAYS, _other_uuid(dom0, request, claim, here, identity)
-    if not why:
-        finding, why = _find(dom0, request, claim, here, identity, known)
-    is_own = claim['at'].split(' ')[0] == here[0] and claim['kind'] in (claims.DOUBT, claims.MOVING)
+    finding, why = find(dom0, request, claim, here, identity, known)
+    gives_way = (finding in (claims.PRESENT, claims.PAUSED)
+                 and taken_hosts.gives_way(claim, here))
+    if gives_way and finding == claims.PRESENT:
+        finding = _pause(dom0, request, version, identity)
+    is_own = claim['at'].split(' ')[0] == here[0]
     if is_own and finding != claims.STAYS:
-        _put_back(dom0, request, claim)
+        put_back(dom0, request, claim)
     content = current(dom0, request)
-    made, refusal = claims.settled(claim, here, finding, content is not None,
-                                   _digest(dom0, request, claim, content),
+    before = taken_hosts.looked(claim, here[0])
+    made, refusal = claims.settled(before, here, finding, content is not None,
+                                   digest_now(dom0, request, claim, content),
                                    claim_disks.found(dom0, content, known.get('domains')))
+    if gives_way and made is not None:
+        made = taken_hosts.gave_way(made, here, request['operation'], finding)
+    if made is None and finding == claims.NOWHERE and before != claim:
+        made = before
     if made is None:
         return version, claim, why or refusal
-    if not claim_store.write(dom0, request['client'], request['operation'], request['mount'],
-                             request['document'], request['folder'], version + 1, made):
-        raise errors.Conflict('the claim has just been settled by this operation')
+    write(dom0, request, version, made)
     if here[0] not in dict(made['hosts']):
         claim_store.forget(dom0, request)
     elif made['kind'] == claims.ON and not claim_store.get_mark(dom0, request):
@@ -56,7 +61,32 @@ def _other_uuid(dom0, request, claim, here, identity):
         identity[0], plain(mark['uuid']))
 
 
-def _digest(dom0, target, claim, content):
+def write(dom0, request, version, made):
+    """Write the claim after that version. Raises Conflict (somebody else has), Failed (whether it
+    was written is not known)."""
+    if not claim_store.write(dom0, request['client'], request['operation'], request['mount'],
+                             request['document'], request['folder'], version + 1, made):
+        raise errors.Conflict('the claim has just been written by this operation')
+
+
+def _pause(dom0, request, version, identity):
+    """Pause a domain that gives way, if the claim is still the one which says so: what it is then.
+    If the agent refuses, the claim says what was found all the same."""
+    if claim_store.read(dom0, request['mount'], request['document'])[1][0][0] != version:
+        raise errors.Conflict('another host has just written the claim: settle it again')
+    dom0.log('%s %s pauses %s: this host was taken out of its claim' % (
+        request['client'], request['operation'], request['document']))
+    try:
+        vm_files.call(dom0, dict(request, function=claims.PAUSE, parameters=[]))
+    except errors.NotFound:  # an agent without this function
+        pass
+    found = observations.look(dom0, identity[0])
+    if not found:
+        raise errors.Conflict('the domain has just ended: settle it again')
+    return claims.after_look('look', found)
+
+
+def digest_now(dom0, target, claim, content):
     """The digest of vm.cfg to record; None: as recorded, as nothing has changed it since."""
     if claim['kind'] not in (claims.DOUBT, claims.MOVING) and claim['digest']:
         return None
@@ -65,37 +95,58 @@ def _digest(dom0, target, claim, content):
                                vm_files.direct_digest(dom0, target))
 
 
-def _put_back(dom0, target, claim):
+def put_back(dom0, target, claim):
     """Put back the vm.cfg of before an operation that was killed while the agent wrote it.
 
     The agent writes it in place, as far as is known; its text is lines. What has lost its last end
     of a line is not whole. (One that was cut between two lines cannot be told from a whole one.)
     """
     before = claim.get(claims.CONTENT)
+    if claim['kind'] not in (claims.DOUBT, claims.MOVING):
+        return
     if claim['function'] == claims.CONFIGURE and not claim['outcome'] and before:
         found = current(dom0, target)
         if found is not None and before.endswith(_END) and not found.endswith(_END):
             vm_files.replace(dom0, target, claim['operation'], before)
 
 
-def _find(dom0, request, claim, here, identity, known):
+def find(dom0, request, claim, here, identity, known, by_word=False):
     """``(finding, why)``: what :func:`.claims.after_look` makes of the looks, in their order.
 
     ``known``: empty; what one look leaves for a later one, and the ``domains`` that there are.
+    ``by_word``: a person's word takes the place of xend's log, and of nothing else; ``why`` has what
+    the log says.
     """
+    said = _other_uuid(dom0, request, claim, here, identity)
+    if said:
+        return claims.STAYS, said
     for look in claims.LOOKS:
         try:
             if not known:
-                known['began'] = observations.mark_log(dom0)
+                known['began'] = _end_of_log(dom0, by_word)
             answer = _answer(dom0, look, request, claim, here, identity, known)
         except errors.HostModuleError:
-            return claims.STAYS, '%s: %s' % (look, error())
+            if look != 'log' or not by_word:
+                return claims.STAYS, '%s: %s' % (look, error())
+            known['domids'], answer = [], str(error())
+        if look == 'log' and by_word:
+            said = answer
+            continue
         following = claims.after_look(look, answer)
         if following == claims.STAYS:
             return following, _WHY[look]
         if following != claims.NEXT:
-            return following, ''
+            return following, said
     raise errors.Failed('the looks have no end')
+
+
+def _end_of_log(dom0, by_word):
+    try:
+        return observations.mark_log(dom0)
+    except errors.HostModuleError:
+        if not by_word:
+            raise
+        return {}
 
 
 def _answer(dom0, look, request, claim, here, identity, known):

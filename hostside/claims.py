@@ -37,12 +37,13 @@ PRESENT, PAUSED, TWO, COPY, NOWHERE = 'present', 'paused', 'two', 'copy', 'nowhe
 
 # All text. source, target: hosts. at: "host boot" where the operation runs, in the process session.
 # digest: of vm.cfg when this was written. paused: the operation that paused it. error: two domains
-# were seen. disks: what the VM holds, one in a line (claim_disks.py). source_was: how the source of a migration was found when that was over. taken: the hosts
-# that a person took out, and what was said of them.
+# were seen. disks: what the VM holds, one in a line (claim_disks.py). source_was: how the source of a
+# migration was found when that was over. taken: the hosts that a person took out, and what was said
+# of them (taken_hosts.py). said: what else a person said.
 FIELDS = ('source', 'target', 'operation', 'client', 'function', 'at', 'session', 'digest', 'paused',
-          'error', 'source_was', 'taken', 'outcome', 'fault', 'disks')
+          'error', 'source_was', 'taken', 'said', 'outcome', 'fault', 'disks')
 CONTENT = 'content'  # the one value that is bytes: vm.cfg before the operation
-_OF_OPERATION = ('operation', 'client', 'session', 'source_was', 'taken', 'outcome', 'fault')
+_OF_OPERATION = ('operation', 'client', 'session', 'source_was', 'said', 'outcome', 'fault')
 
 # source_was: the VM lives there; it is gone from there; so is the boot in which it was sent.
 LIVE, ENDED, OVER = 'live', 'ended', 'over'
@@ -390,18 +391,13 @@ def copy_refusal(claim, seconds, devices):
     return ''
 
 
-def taken_out(claim, host, who, saw, defined=True):
-    """``(claim, why)``: the claim without a host, by the word of a person (rule 12).
-
-    :param who: who says so, and when; ``saw``: what is known of the host, and of which boot
-    """
+def taken_out(claim, host, defined=True):
+    """``(claim, why)``: the claim without a host, by the word of a person (rule 12), which
+    :mod:`.taken_hosts` puts into it."""
     left = [pair for pair in claim['hosts'] if pair[0] != host]
     if len(left) == len(claim['hosts']):
         return None, 'host %s is not in it' % host
-    text = '%s: %s, %s' % (host, who, saw)
-    if claim['taken']:
-        text = claim['taken'] + '; ' + text
-    fields = {'taken': text}
+    fields = {}
     if claim['kind'] == MOVING and host == claim['source']:
         fields['source_was'] = OVER
     return _without(claim, left, host, defined, fields), ''

@@ -1,7 +1,7 @@
 """The table of services: every function of the module by name, with its time limit."""
 
 from libcloud_ovm3_host import (api, aside, block_devices, bridge_removal, bridges, change_vm,
-                                 claim_changes, claim_reports, commits, containers, control,
+                                 claim_changes, claim_reports, claim_words, commits, containers, control,
                                  dhcp_leases, documents, domains, errors, file_holders, files,
                                  first_claim, identify, inventory, jobs, logs, meetings, network,
                                  network_change, network_setup, objects, read_agent, repository,
@@ -67,6 +67,9 @@ SERVICES = {
     'claim_vm': (first_claim.claim_vm, None),
     'change_claimed_vm': (claim_changes.change_claimed_vm, None),
     'settle_claim': (claim_changes.settle_claim, None),
+    'take_out_host': (claim_words.take_out_host, None),
+    'put_in_host': (claim_words.put_in_host, None),
+    'accept_vm_cfg': (claim_words.accept_vm_cfg, None),
     'bridges': (bridges.bridges, 15),
     'take_bridge': (bridges.take_bridge, None),
     'release_bridge': (bridges.release_bridge, None),

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from libcloud_ovm3.agent import chunks
 from libcloud_ovm3.agent.block_devices import HostDevice, read_devices
+from libcloud_ovm3.agent.claim_words import ClaimWords
 from libcloud_ovm3.agent.host_networks import HostNetworks
 from libcloud_ovm3.agent.hostmodule_answers import has_missing, require_all
 from libcloud_ovm3.agent.hostmodule_calls import PREFIX, Struct
@@ -92,7 +93,7 @@ def is_absent(fault: AgentFault) -> bool:
     return not fault.kind.startswith(_FAULTS)
 
 
-class HostModule(VMChanges, VMClaims, HostNetworks, SeedFiles, ObjectFiles):
+class HostModule(VMChanges, VMClaims, ClaimWords, HostNetworks, SeedFiles, ObjectFiles):
     """The host module in one host's agent."""
 
     # ------------------------------------------------------------------ the module

@@ -35,6 +35,7 @@ class VMClaim:
     :ivar error: Where two domains of the VM were seen.
     :ivar taken: The hosts that a person has taken out, and what was said of them.
     :ivar disks: The disks that the VM holds: mode (``r``, ``w``, ``w!``) and path on its host.
+    :ivar said: What else a person has said of it: the host put in, or the vm.cfg accepted.
     """
 
     folder: str
@@ -55,11 +56,12 @@ class VMClaim:
     error: str
     taken: str
     disks: tuple[tuple[str, str], ...] = ()
+    said: str = ""
 
 
 _TEXTS = (
     *("folder", "kind", "state", "why", "operation", "client", "function", "outcome", "fault"),
-    *("digest", "source", "target", "paused", "error", "taken"),
+    *("digest", "source", "target", "paused", "error", "taken", "said"),
 )
 
 

@@ -171,7 +171,7 @@ RELEASED = {"removed": False, "users": ["u"], "ports": ["p"], "addresses": ["10.
 
 CLAIM = {
     **dict.fromkeys(("state", "why", "operation", "client", "function", "outcome", "fault"), "x"),
-    **dict.fromkeys(("digest", "source", "target", "paused", "error", "taken"), ""),
+    **dict.fromkeys(("digest", "source", "target", "paused", "error", "taken", "said"), ""),
     **{"folder": "f", "version": 7, "kind": "on", "hosts": [{"host": "h", "boot": "b"}]},
     "disks": [{"mode": "w", "path": "/a"}],
 }
@@ -238,6 +238,12 @@ CALLS: list[tuple[str, tuple[Any, ...], tuple[Any, ...], Any, Any]] = [
     ("change_claimed_vm", (*W, "r", "d", "f", 7, "", "stop_vm", [True]),
      (*W, "r", "d", "f", 7, "", "stop_vm", [True]), CLAIM, VMClaim(**READ_CLAIM)),
     ("settle_claim", (*W, "r", "d"), (*W, "r", "d"), CLAIM, VMClaim(**READ_CLAIM)),
+    ("take_out_host", (*W, "r", "d", "f", 7, "h", "off"), (*W, "r", "d", "f", 7, "h", "off"), CLAIM,
+     VMClaim(**READ_CLAIM)),
+    ("put_in_host", (*W, "r", "d", "f", 7, "h", "on"), (*W, "r", "d", "f", 7, "h", "on"), CLAIM,
+     VMClaim(**READ_CLAIM)),
+    ("accept_vm_cfg", (*W, "r", "d", "f", 7, "0"), (*W, "r", "d", "f", 7, "0"), CLAIM,
+     VMClaim(**READ_CLAIM)),
     ("set_control_interface", (*W, "c0", "169.254.1.1", 16), (*W, "c0", "169.254.1.1", 16),
      None, None),
     ("bridges", (), (), [BRIDGE, {**BRIDGE, "made": {}, "users": []},
