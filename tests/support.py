@@ -113,6 +113,14 @@ def calls_of(sim: Simulator, *functions: str) -> list[str]:
     return [c.function for c in sim.calls if not functions or c.function in functions]
 
 
+def functions_of(sim: Simulator) -> list[str]:
+    """The same of all calls; of a change through the claim of a VM, the agent's function."""
+    return [
+        str(c.arguments[7]) if c.function == "libcloud_change_claimed_vm" else c.function
+        for c in sim.calls
+    ]
+
+
 def at_once(sim: Simulator, *actions: tuple[Any, Callable[[], Any]]) -> list[Any]:
     """What these returned or raised, each driver's action in a thread, side by side.
 

@@ -18,7 +18,7 @@ from libcloud_ovm3.simulator import Simulator
 from tests.operations.cards import add_second_bridge
 from tests.operations.serving import put_pending_iso, serving
 from tests.operations.test_ssh_keys import ED25519
-from tests.support import calls_of, driver_for, quietly, simulate
+from tests.support import driver_for, functions_of, quietly, simulate
 
 TABLE = Path(__file__).parents[2] / "docs" / "calls.md"
 ROW = re.compile(r"^\| `(\w+)` \| `([^`]+)` \| `([^`]+)` \|", re.MULTILINE)
@@ -283,7 +283,7 @@ def count(method: str, pools: Pools, **options: Any) -> Counter[str]:
         driver.list_images()
         sim.calls.clear()
         METHODS[method](driver, node)
-        return Counter(calls_of(sim))
+        return Counter(functions_of(sim))
     with simulate(**options) as sim:
         driver = driver_for(sim)
         node = make_node(driver)
@@ -296,7 +296,7 @@ def count(method: str, pools: Pools, **options: Any) -> Counter[str]:
         prepare(method, driver, node, sim)
         sim.calls.clear()
         METHODS[method](driver, node)
-        return Counter(calls_of(sim))
+        return Counter(functions_of(sim))
 
 
 def prepare(method: str, driver: Any, node: Any, sim: Simulator) -> None:
