@@ -8,9 +8,10 @@ processes are not, so a figure is one of many.
 ``clients``: two clients start it, each through another host. ``reboot``: its guest
 reboots, and a client starts it, at moments from before the reboot until the guest is back.
 
-``agents``: the agents' start_vm alone. ``driver``: start_node without the host module; ``module``:
-with it, however the driver goes about it then. ``claims``: the claims of the host module
-alone, as docs/claims.md has them: each VM has one, settled on both hosts, before it is started.
+``agents``: the agents' start_vm alone. ``driver``: start_node without the host module. ``module``:
+with it, so through claims; each client names its host, and no second look helps. Every second VM
+has a claim before, of the others the driver makes the first one. ``claims``: the claims of the host
+module alone, as docs/claims.md has them: each VM has one, settled on both hosts, before it starts.
 """
 
 from __future__ import annotations
@@ -35,13 +36,18 @@ from libcloud_ovm3.agent.hostmodule import HostModule
 from libcloud_ovm3.agent.tls import HostTrust
 from libcloud_ovm3.clock import Clock
 from libcloud_ovm3.errors import AgentFault, Ovm3Error
+from libcloud_ovm3.estate import guards
 from libcloud_ovm3.simulator import Simulator
 from libcloud_ovm3.simulator.errors import AgentFault as SimulatedFault
 from libcloud_ovm3.simulator.xend import machines
 from tests.support import pins_of
 
 WHATS, WAYS = ("clients", "reboot"), ("agents", "driver", "module", "claims")
-SPEED = 25.0  # simulated seconds in a real one
+SPEED = 10.0  # simulated seconds in a real one
+LANES = 8  # tries at the same time, as most of a try is waiting
+WITH_CLAIMS = ("module", "claims")
+WRITES = ("libcloud_change_claimed_vm", "libcloud_claim_vm", "libcloud_settle_claim")
+CALLS = 20  # of a client at a host, of which one fails
 GAP_SECONDS = 51.0  # for which a guest that reboots is not listed: measured (xend.md 1.6)
 AROUND_SECONDS = 3.0  # before the reboot, and after the gap
 FAULTS = ("fault_after", "drop_before", "drop_after", "delayed", "latency")
@@ -70,35 +76,58 @@ def count(what: str, way: str, tries: int, faults: bool = False, seed: int = 1) 
     :param faults: Whether one call of each try fails on its way.
     """
     found, numbers = Count(), random.Random(seed)
-    with _simulator(way) as sim, _clients(sim, way, 2 if what == "clients" else 1) as clients:
-        for number in range(tries):
-            vm_uuid = str(uuid.uuid4())
-            runs_on = 0 if what == "reboot" else None
-            directory = sim.add_vm(f"vm-{number}", vm_uuid, running_on=runs_on)
-            if way == "claims":
-                clients[0].send(("claim", directory, 0.0))
-                kind = clients[0].recv()
-                assert kind == ("on" if what == "reboot" else "free"), kind
-            if faults:
-                kind, host, nth = numbers.choice(FAULTS), numbers.choice([0, 1]), number % 20 + 1
-                sim.misbehave(kind, "*", host=host, nth=nth, seconds=0.2)
-            moments = [numbers.uniform(0, 0.02) for _ in clients]
-            if what == "reboot":
-                begin = time.time() + AROUND_SECONDS / SPEED
-                whole = GAP_SECONDS + 2 * AROUND_SECONDS
-                moments = [whole * (number + 0.5) / tries / SPEED]
-            for client, moment in zip(clients, moments, strict=True):
-                client.send(("start", directory, moment))
-            if what == "reboot":
-                _sleep_until(begin)
-                sim.guest(0, vm_uuid, "reboot")
-            found.answers.update(client.recv() for client in clients)
-            sim.clear_misbehaviour()
-            sim.flush_delayed()
-            found.tries += 1
-            found.doubles += _settled(sim, vm_uuid) > 1
-            _remove(sim, vm_uuid, directory)
+    each, lanes_at_once = 2 if what == "clients" else 1, min(LANES, tries)
+    with _simulator(way) as sim, _clients(sim, way, each * lanes_at_once) as clients:
+        lanes = [clients[each * lane : each * (lane + 1)] for lane in range(lanes_at_once)]
+        for first in range(0, tries, LANES):
+            _try_at_once(sim, what, way, tries, lanes[: tries - first], found, numbers, faults)
     return found
+
+
+def _try_at_once(
+    sim: Simulator,
+    what: str,
+    way: str,
+    tries: int,
+    lanes: list[list[Connection]],
+    found: Count,
+    numbers: random.Random,
+    faults: bool,
+) -> None:
+    """Some tries at the same time, each with a VM and clients of its own."""
+    vms = []
+    for number in range(found.tries, found.tries + len(lanes)):
+        vm_uuid = str(uuid.uuid4())
+        runs_on = 0 if what == "reboot" else None
+        vms.append((number, vm_uuid, sim.add_vm(f"vm-{number}", vm_uuid, running_on=runs_on)))
+    for lane, (number, _, directory) in zip(lanes, vms, strict=True):
+        if way == "claims" or (way == "module" and number % 2):  # else the driver makes it
+            lane[0].send(("claim", directory, 0.0, ""))
+            kind = lane[0].recv()
+            assert kind == ("on" if what == "reboot" else "free"), kind
+    for _ in lanes if faults else []:
+        kind, host = numbers.choice(FAULTS), numbers.choice([0, 1])
+        function = numbers.choice(["*", *(WRITES if way in WITH_CLAIMS else ["start_vm"])])
+        nth = numbers.randrange(len(lanes) * (CALLS if function == "*" else 1)) + 1
+        sim.misbehave(kind, function, host=host, nth=nth, seconds=0.2)
+    begin = time.time() + AROUND_SECONDS / SPEED
+    for lane, (number, _, directory) in zip(lanes, vms, strict=True):
+        for place, client in enumerate(lane):
+            whole = (GAP_SECONDS + 2 * AROUND_SECONDS) / SPEED
+            moment = whole * (number + 0.5) / tries if what == "reboot" else numbers.uniform(0, 0.1)
+            host = sim.hosts[place if what == "clients" else number % 2]
+            client.send(("start", directory, moment, host.address))
+    if what == "reboot":
+        _sleep_until(begin)
+        for _, vm_uuid, _ in vms:
+            sim.guest(0, vm_uuid, "reboot")
+    found.answers.update(client.recv() for lane in lanes for client in lane)
+    sim.clear_misbehaviour()
+    sim.flush_delayed()
+    for _, vm_uuid, directory in vms:
+        found.tries += 1
+        found.doubles += _settled(sim, vm_uuid) > 1
+        _remove(sim, vm_uuid, directory)
 
 
 def _simulator(way: str) -> Simulator:
@@ -107,7 +136,7 @@ def _simulator(way: str) -> Simulator:
         vms=0,
         speed=SPEED,
         memory_mb=1 << 16,
-        host_module=way in ("module", "claims"),
+        host_module=way in WITH_CLAIMS,
         reboot_gap=GAP_SECONDS,
         backend_seconds=0,
     )
@@ -124,7 +153,7 @@ def _clients(sim: Simulator, way: str, number: int) -> Iterator[list[Connection]
     pairs = [context.Pipe() for _ in range(number)]
     processes = []
     for place, (_, far) in enumerate(pairs):
-        host = sim.hosts[place]
+        host = sim.hosts[place % 2]
         how = (sim.user, sim.password, host.address, host.port, pins_of(sim))
         names = [one.uuid.lower().replace(":", "") for one in sim.hosts]
         arguments = (far, way, how, sim.repository_id, names)
@@ -150,8 +179,15 @@ def _act(orders: Any, way: str, how: tuple[Any, ...], repository_id: str, hosts:
         lambda: begin + (time.time() - begin) * SPEED, lambda seconds: time.sleep(seconds / SPEED)
     )
     driver = OVM3NodeDriver(
-        user, password, host=address, port=port, ex_fingerprint=pins, ex_clock=clock
+        user,
+        password,
+        host=address,
+        port=port,
+        ex_fingerprint=pins,
+        ex_clock=clock,
+        ex_second_look=0 if way == "module" else None,  # the claims alone have to do
     )
+    guards.BEGINS = way == "module"
     driver.list_nodes()
     modules = [
         HostModule(
@@ -161,7 +197,7 @@ def _act(orders: Any, way: str, how: tuple[Any, ...], repository_id: str, hosts:
     ]
     orders.send("ready")
     while (order := orders.recv()) is not None:
-        what, directory, moment = order
+        what, directory, moment, location = order
         time.sleep(moment)
         place = (repository_id, directory)
         try:
@@ -173,7 +209,7 @@ def _act(orders: Any, way: str, how: tuple[Any, ...], repository_id: str, hosts:
                 driver.connection.call("start_vm", *place)
                 orders.send("started")
             else:
-                driver.start_node(directory)
+                driver.start_node(directory, ex_location=location if way == "module" else None)
                 orders.send("started")
         except Ovm3Error as error:
             kind = error.kind.rpartition(".")[2] if isinstance(error, AgentFault) else ""

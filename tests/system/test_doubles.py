@@ -11,9 +11,28 @@ def test_agents_alone_start_one_vm_twice() -> None:
     assert str(count("clients", "agents", 1)) == "1 doubles in 1 tries (2 x started)"
 
 
+def test_two_clients_through_claims() -> None:
+    _try("clients", "module", 8, False)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("what", "tries", "faults"),
+    [("clients", 200, False), ("clients", 40, True), ("reboot", 100, False), ("reboot", 24, True)],
+)
+def test_never_twice(what: str, tries: int, faults: bool) -> None:
+    _try(what, "module", tries, faults)
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize("faults", [False, True])
+@pytest.mark.parametrize("way", ["claims", "module"])
 @pytest.mark.parametrize(("what", "tries"), [("clients", 2000), ("reboot", 1000)])
-def test_never_twice_through_claims(what: str, tries: int, faults: bool) -> None:
-    found = count(what, "claims", tries, faults)
+def test_never_twice_in_many_tries(what: str, way: str, tries: int, faults: bool) -> None:
+    _try(what, way, tries, faults)
+
+
+def _try(what: str, way: str, tries: int, faults: bool) -> None:
+    found = count(what, way, tries, faults)
     assert (found.doubles, found.tries) == (0, tries), str(found)
+    assert found.answers["started"] or way == "claims", str(found)
