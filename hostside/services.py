@@ -1,8 +1,8 @@
 """The table of services: every function of the module by name, with its time limit."""
 
 from libcloud_ovm3_host import (api, aside, block_devices, bridge_removal, bridges, change_vm,
-                                 claim_changes, claim_reports, claim_words, commits, containers, control,
-                                 dhcp_leases, documents, domains, errors, file_holders, files,
+                                 claim_changes, claim_leaving, claim_reports, claim_words, commits,
+                                 containers, control, dhcp_leases, documents, domains, errors, file_holders, files,
                                  first_claim, identify, inventory, jobs, logs, meetings, network,
                                  network_change, network_setup, objects, read_agent, repository,
                                  seeds, storage_servers, unfinished_uploads, uploads)
@@ -69,6 +69,7 @@ SERVICES = {
     'settle_claim': (claim_changes.settle_claim, None),
     'take_out_host': (claim_words.take_out_host, None),
     'put_in_host': (claim_words.put_in_host, None),
+    'leave_claims': (claim_leaving.leave_claims, None),
     'accept_vm_cfg': (claim_words.accept_vm_cfg, None),
     'bridges': (bridges.bridges, 15),
     'take_bridge': (bridges.take_bridge, None),

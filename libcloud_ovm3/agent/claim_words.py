@@ -53,6 +53,19 @@ class ClaimWords(ModuleCalls):
         name, answer = self._write("put_in_host", client, operation, *place, host, words)
         return to_claim(self._reader(name), answer)
 
+    def leave_claims(self, client: str, operation: str, forced: bool = False) -> tuple[str, ...]:
+        """Take the host that is asked off the claims of all repositories mounted there, before the
+        module is removed from it; the last host takes their claims away.
+
+        :param forced: also if claims name it; those repositories stay as they are.
+        :return: The claims that name it, or may.
+        :raises AgentFault: of kind ``...Conflict`` if there are any, and it is not forced: nothing
+            was changed.
+        """
+        name, answer = self._write("leave_claims", client, operation, forced)
+        reader = self._reader(name)
+        return reader.texts(reader.struct(answer), "named")
+
     def accept_vm_cfg(
         self,
         client: str,

@@ -169,8 +169,12 @@ def check(form: str, **options: Any) -> None:
 @host.command(epilog=examples("ovm3 host uninstall ovm-1.example.com --dry-run"))
 @_ssh_options
 @_RESTART_XEND
+@click.option(
+    "--force", is_flag=True,
+    help="Also if claims of VMs name the host: it stays in them until a person takes it out.",
+)  # fmt: skip
 @_DRY_RUN
-def uninstall(restart_xend: bool, dry_run: bool, **options: Any) -> None:
+def uninstall(restart_xend: bool, force: bool, dry_run: bool, **options: Any) -> None:
     """Remove the host module and its patches from HOST."""
     from libcloud_ovm3 import installer  # noqa: PLC0415
 
@@ -181,6 +185,7 @@ def uninstall(restart_xend: bool, dry_run: bool, **options: Any) -> None:
             root=connection.root,
             reconnect=connection.reconnect,
             restart_xend=restart_xend,
+            force=force,
             dry_run=dry_run,
             progress=tell,
         )

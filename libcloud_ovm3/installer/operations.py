@@ -39,6 +39,7 @@ from libcloud_ovm3.installer.patches import AGENT_INI, CONSTANTS
 from libcloud_ovm3.installer.plan import Plan, plan_install, plan_uninstall
 from libcloud_ovm3.installer.preconditions import (
     ini_options,
+    leave_claims,
     must_restart,
     must_unload,
     require_nothing_set_aside,
@@ -183,6 +184,7 @@ def uninstall(
     root: str = "",
     reconnect: Reconnect | None = None,
     restart_xend: bool = False,
+    force: bool = False,
     dry_run: bool = False,
     waiting: Waiting = ONCE,
     progress: Callable[[str], None] = _quiet,
@@ -192,7 +194,10 @@ def uninstall(
     What others have changed in the meantime is preserved. Parameters and errors are those of
     :func:`install`.
 
-    :raises PreconditionFailed: also while a file is set aside in one of the host's repositories.
+    :param force: also if claims of VMs name the host: it stays in them until a person takes it
+        out.
+    :raises PreconditionFailed: also while a file is set aside in one of the host's repositories,
+        or a claim names the host.
     """
     task = _Task(Host(ssh, root), agent, reconnect, waiting, progress)
     on_disk, module = read_host_files(task.host), read_module_state(agent)
@@ -208,6 +213,8 @@ def uninstall(
         require_nothing_set_aside(task.host, agent, progress)
     with task.host.locked():
         module = read_module_state(agent)
+        if module.kind == "installed":
+            leave_claims(task.host, agent, force, progress)
         plan = plan_uninstall(read_host_files(task.host), task.host.site)
         task.host.clean(plan.clean)
         _edit(task, plan, keep=False)

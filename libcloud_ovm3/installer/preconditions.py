@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 
-from libcloud_ovm3.errors import InvalidArgument, Ovm3Error, PreconditionFailed
+from libcloud_ovm3.errors import AgentFault, InvalidArgument, Ovm3Error, PreconditionFailed
 from libcloud_ovm3.installer import patches, payload, table
 from libcloud_ovm3.installer.host import Host
 from libcloud_ovm3.installer.host_files import (
@@ -66,6 +67,31 @@ def require_nothing_set_aside(
             f"{', '.join(files)}, which only the module shows; see `ovm3 disk orphans`, then "
             f"`ovm3 disk put-back`"
         )
+
+
+def leave_claims(
+    host: Host, agent: InstalledAgent, is_forced: bool, progress: Callable[[str], None]
+) -> None:
+    """Have the module take the host off the claims of VMs (docs/claims.md).
+
+    :raises PreconditionFailed: a claim names the host, or may, and it is not forced.
+    """
+    function = "libcloud_leave_claims"
+    try:
+        answer = agent.call(function, "ovm3-host", secrets.token_hex(16), is_forced, kind="write")
+    except AgentFault as fault:
+        if fault.kind.endswith(".Conflict"):
+            raise PreconditionFailed(
+                f"{host.name}: {fault.text.strip()}. Stop these VMs, or have the host look "
+                f"(`ovm3 claim settle`), and repeat; with `--force` they stay on this host in their claims "
+                f"until a person takes it out"
+            ) from None
+        progress(f"the host was not taken off the claims of VMs: {fault}")  # an earlier module
+    except Ovm3Error as error:  # it may be uninstalled because it is broken; then it stays in them
+        progress(f"the host was not taken off the claims of VMs: {error}")
+    else:
+        for text in answer.get("named", []) if isinstance(answer, dict) else []:
+            progress(f"this host stays in the claim {text}")
 
 
 def was_reconfigured(on_disk: HostFiles) -> bool:

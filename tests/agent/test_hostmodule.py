@@ -242,6 +242,7 @@ CALLS: list[tuple[str, tuple[Any, ...], tuple[Any, ...], Any, Any]] = [
      VMClaim(**READ_CLAIM)),
     ("put_in_host", (*W, "r", "d", "f", 7, "h", "on"), (*W, "r", "d", "f", 7, "h", "on"), CLAIM,
      VMClaim(**READ_CLAIM)),
+    ("leave_claims", (*W, True), (*W, True), {"named": ["x"]}, ("x",)),
     ("accept_vm_cfg", (*W, "r", "d", "f", 7, "0"), (*W, "r", "d", "f", 7, "0"), CLAIM,
      VMClaim(**READ_CLAIM)),
     ("set_control_interface", (*W, "c0", "169.254.1.1", 16), (*W, "c0", "169.254.1.1", 16),

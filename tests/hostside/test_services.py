@@ -105,6 +105,7 @@ CALLS = {
     'commit_upload': WHO + (MOUNT, '', 'x', 0, RECORD, False),
     'adopt_upload': WHO + (MOUNT, '', '0c' * 16),
     'delete_upload': WHO + (MOUNT, '', WHO[1]), 'restore_aside': WHO + (FILE,),
+    'leave_claims': WHO + (False,),
     'read_vm': (ID, 'name', ''), 'settle_vm': WHO + (ID, 'name', WHO[1], False),
     'list_claims': (ID,), 'read_claim': (ID, 'name', ''),
     'control_interface': ('c1',), 'set_control_interface': WHO + ('c0', '169.254.1.1', 16)}
