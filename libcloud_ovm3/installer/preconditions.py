@@ -83,8 +83,8 @@ def leave_claims(
         if fault.kind.endswith(".Conflict"):
             raise PreconditionFailed(
                 f"{host.name}: {fault.text.strip()}. Stop these VMs, or have the host look "
-                f"(`ovm3 claim settle`), and repeat; with `--force` they stay on this host in their claims "
-                f"until a person takes it out"
+                f"(`ovm3 claim settle`), and repeat; with `--force` they stay on this host "
+                f"in their claims until a person takes it out"
             ) from None
         progress(f"the host was not taken off the claims of VMs: {fault}")  # an earlier module
     except Ovm3Error as error:  # it may be uninstalled because it is broken; then it stays in them
