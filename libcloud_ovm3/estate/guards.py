@@ -31,23 +31,29 @@ class Guard:
     :ivar hosts: The hosts that have its repository mounted.
     :ivar claim: Its claim; None: it has none yet, and that is not free.
     :ivar error: Why that is not known; "": it is. Nothing is changed then.
+    :ivar unseen: Why another host may have it mounted, too. The first claim of a VM has to name all
+        of them, so it is not made then.
     """
 
     folder: str
     hosts: tuple[HostView, ...] = field(repr=False)
     claim: VMClaim | None = None
     error: str = ""
+    unseen: tuple[str, ...] = ()
 
     def with_claim(self, claim: VMClaim) -> Guard:
         """The same with a claim that was read since."""
         return replace(self, folder=claim.folder, claim=claim if claim.version else None)
 
 
-def guard_of(repository: Repository, directory: str, all_answer: bool) -> Guard | None:
+def guard_of(
+    repository: Repository, directory: str, all_answer: bool, unseen: tuple[str, ...] = ()
+) -> Guard | None:
     """The guard of the VM in this directory; None: it has none.
 
     :param all_answer: Whether all hosts of the estate have answered, so that it is known which have
         the repository mounted. Only then a repository gets its first claims.
+    :param unseen: Why not, but for hosts of which the user says that they are off.
     """
     claims, hosts = repository.claims, repository.mounted_on
     with_claims = [host for host in hosts if host.module_claims is not None]
@@ -60,17 +66,20 @@ def guard_of(repository: Repository, directory: str, all_answer: bool) -> Guard 
     claim = claims.claims.get(document_of(directory))
     if isinstance(claim, str):
         return Guard(claims.folder, hosts, error=claim)
-    return Guard(claims.folder, hosts, claim)
+    return Guard(claims.folder, hosts, claim, unseen=unseen)
 
 
 def with_guards(
-    definitions: Iterable[Definition], repositories: Iterable[Repository], all_answer: bool
+    definitions: Iterable[Definition],
+    repositories: Iterable[Repository],
+    all_answer: bool,
+    unseen: tuple[str, ...] = (),
 ) -> list[Definition]:
     """These definitions with their guards. One without a uuid has none: xend makes one at each
     start, so no host could tell whether it has the VM."""
     by_id: Mapping[str, Repository] = {one.id: one for one in repositories}
     return [
-        replace(one, guard=guard_of(by_id[one.repository_id], one.directory, all_answer))
+        replace(one, guard=guard_of(by_id[one.repository_id], one.directory, all_answer, unseen))
         if one.own_uuid and one.repository_id in by_id
         else one
         for one in definitions

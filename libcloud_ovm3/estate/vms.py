@@ -270,7 +270,7 @@ def read_estate(estate: Estate, *more: str) -> EstateSnapshot:
     require_off(estate, off, hosts, repositories)
     unseen = unseen_of(hosts, unreachable)
     all_answer = not unseen and not off
-    definitions = with_guards(read_definitions(repositories), repositories, all_answer)
+    definitions = with_guards(read_definitions(repositories), repositories, all_answer, unseen)
     vms = merge_vms(hosts, definitions, all_answered=not unseen)
     vms, notices = with_addresses(vms, hosts, repositories, estate)
     vms, card_notices = with_cards_out(vms, repositories)

@@ -49,12 +49,17 @@ def look(operation: Operation, definition: Definition) -> tuple[VMClaim, dict[st
 
     :param definition: of a VM that has a guard.
     :return: the claim as it is then, and what each host in it has said, by its label.
-    :raises PreconditionFailed: the claim cannot be read.
+    :raises PreconditionFailed: the claim cannot be read; or there is none, no host has the VM, and
+        one that may have it is not seen.
     """
     guard = latest(operation, definition)
     assert guard is not None
     if guard.error:
         raise not_changed(definition, f"its claim cannot be read: {guard.error}")
+    if guard.claim is None and guard.unseen and not _with_it(definition, guard):
+        why = "it has no claim yet, and its first one has to name every host that may have it;"
+        why += " repeat this when all answer, or say which are off (ex_hosts_off)"
+        raise not_changed(definition, f"{why}: {'; '.join(guard.unseen)}")
     said: dict[str, str] = {}
     try:
         claim = _current(operation, definition, guard, said)
@@ -79,11 +84,21 @@ def look(operation: Operation, definition: Definition) -> tuple[VMClaim, dict[st
     return claim, said
 
 
+def _with_it(definition: Definition, guard: Guard) -> list[HostView]:
+    """The hosts with claims that have a domain of the VM: there it is certainly not nowhere."""
+    return [
+        host
+        for host in guard.hosts
+        if host.module_claims and any(one.uuid == definition.uuid for one in host.domains)
+    ]
+
+
 def _current(
     operation: Operation, definition: Definition, guard: Guard, said: dict[str, str]
 ) -> VMClaim:
     """The claim as it is now. The host that makes the first one looks at once."""
-    host = next(one for one in guard.hosts if one.module_claims is not None)
+    others = [one for one in guard.hosts if one.module_claims is not None]
+    host = [*_with_it(definition, guard), *others][0]
     assert host.module_claims is not None
     place = _place(definition)
     if guard.claim is not None:

@@ -1,0 +1,33 @@
+"""The first claim of a VM names every host that may have it: also one that is not seen."""
+
+from __future__ import annotations
+
+import pytest
+
+from libcloud_ovm3.errors import PreconditionFailed
+from libcloud_ovm3.estate.definitions import Definition
+from libcloud_ovm3.estate.vms import VM, read_estate
+from libcloud_ovm3.operations.claim_looks import look
+from libcloud_ovm3.operations.operation import Operation, new_id
+from tests.support import driver_for, simulate
+
+
+def definition_of(vms: dict[str, VM], directory: str) -> Definition:
+    found = [one for vm in vms.values() for one in vm.definitions if one.directory == directory]
+    return found[0]
+
+
+def test_a_host_that_is_not_seen() -> None:
+    """What no host has that answers may be there, and come back from its reboot unseen."""
+    with simulate(2, vms=0, host_module=True) as sim:
+        first, nowhere, live = sim.add_vm("1"), sim.add_vm("2"), sim.add_vm("3", running_on=0)
+        estate = driver_for(sim)._estate
+        host = read_estate(estate).hosts[0]
+        assert host.module_claims is not None
+        names = [sim.hosts[0].uuid]  # the other one has no claims here yet
+        host.module_claims.claim_vm("test", new_id(), sim.repository_id, first, names)
+        sim.hosts[1].kill()
+        vms = read_estate(estate).vms
+        with pytest.raises(PreconditionFailed, match="name every host that may have it"):
+            look(Operation(estate), definition_of(vms, nowhere))
+        assert look(Operation(estate), definition_of(vms, live))[0].kind == "on"
