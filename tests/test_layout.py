@@ -14,6 +14,7 @@ import pytest
 
 from libcloud_ovm3.agent import (
     catalogue,
+    claim_words,
     host_bridges,
     host_networks,
     hostmodule,
@@ -122,6 +123,7 @@ DOORS = {  # how many calls at least
     "operations/definition_door.py": 3,
     "operations/claims_door.py": 1,
     "operations/claim_looks.py": 2,
+    "operations/word_door.py": 3,
     "operations/network_doors.py": 7,
     "operations/object_doors.py": 9,
     "operations/repository_doors.py": 8,
@@ -135,7 +137,7 @@ GROUPS = {group for group, _ in catalogue.GROUPS.values()}
 def module_writes() -> set[str]:
     """The host module's functions that change something: those that call ``self._write``."""
     files_of = (host_networks, host_bridges, seed_files, object_files)
-    modules = (hostmodule, vm_changes, vm_claims, *files_of)
+    modules = (hostmodule, vm_changes, vm_claims, claim_words, *files_of)
     files = [str(one.__file__) for one in modules]
     trees = [ast.parse(Path(file).read_text(encoding="utf-8")) for file in files]
     return {

@@ -134,6 +134,12 @@ WATCH_DHCP = click.option(
     help="Have the host watch for ten minutes which addresses DHCP gives to its network cards.",
 )  # fmt: skip
 
+UNGUARDED_OPTION = click.option(
+    "--unguarded", is_flag=True,
+    help="Start it --on a host without claims although its repository has claims: nothing keeps it "
+    "from being started twice then.",
+)  # fmt: skip
+
 
 def hosts_off_options(command: _F) -> _F:
     """Add the options for hosts that are powered off."""

@@ -16,6 +16,7 @@ from libcloud_ovm3.cli.examples import examples
 from libcloud_ovm3.cli.formats import output_option
 from libcloud_ovm3.cli.option_names import with_option_names
 from libcloud_ovm3.cli.options import (
+    UNGUARDED_OPTION,
     WATCH_DHCP,
     driver_options,
     hosts_off_options,
@@ -75,13 +76,14 @@ def show_vm(name: str, form: str, hosts_off: tuple[str, ...], **options: Any) ->
     is_flag=True,
     help="Start it although a live VM has its MAC address on the same network.",
 )
+@UNGUARDED_OPTION
 @WATCH_DHCP
 @hosts_off_options
 @driver_options
 @_VMS
 def start(
-    vms: tuple[str, ...], location: str | None, force: bool, hosts_off: tuple[str, ...],
-    **options: Any,
+    vms: tuple[str, ...], location: str | None, force: bool, unguarded: bool,
+    hosts_off: tuple[str, ...], **options: Any,
 ) -> None:  # fmt: skip
     """Start VMs, one after the other.
 
@@ -91,7 +93,12 @@ def start(
     """
     with reported():
         driver = make_driver(**options)
-        start_one = partial(_start, driver, location=location, force=force, hosts_off=hosts_off)
+        how: dict[str, Any] = {
+            "ex_hosts_off": hosts_off,
+            "ex_force": force,
+            "ex_unguarded": unguarded,
+        }
+        start_one = partial(_start, driver, location=location, **how)
         each(find_vms(driver, vms), start_one, driver.ex_get_node_details)
 
 
@@ -172,13 +179,7 @@ def destroy(vms: tuple[str, ...], yes: bool, hosts_off: tuple[str, ...], **optio
 # ------------------------------------------------------------------ one VM
 
 
-def _start(
-    driver: OVM3NodeDriver,
-    node: Node,
-    location: str | None,
-    force: bool,
-    hosts_off: tuple[str, ...],
-) -> str:
+def _start(driver: OVM3NodeDriver, node: Node, location: str | None, **how: Any) -> str:
     if node.state == NodeState.RUNNING:
         wanted = None if location is None else find_host(driver, location).extra["address"]
         if wanted in (None, *(live["address"] for live in node.extra["live"])):
@@ -187,7 +188,7 @@ def _start(
             f"{label(node)} is already running, on {_hosts(node)} and not on {location}; nothing "
             f"was done"
         )
-    driver.start_node(node, location, hosts_off, ex_force=force)
+    driver.start_node(node, location, **how)
     return f"{label(node)} was started{_started_on(driver, node)}"
 
 

@@ -13,6 +13,7 @@ from libcloud_ovm3.cli.examples import examples
 from libcloud_ovm3.cli.exit_codes import Incomplete
 from libcloud_ovm3.cli.option_names import with_option_names
 from libcloud_ovm3.cli.options import (
+    UNGUARDED_OPTION,
     WATCH_DHCP,
     driver_options,
     hosts_off_options,
@@ -124,6 +125,7 @@ _COUNT = click.IntRange(min=1)
     show_default=True,
     help="Seconds to --wait at most.",
 )
+@UNGUARDED_OPTION
 @WATCH_DHCP
 @hosts_off_options
 @driver_options
@@ -134,7 +136,7 @@ def create(
     location: str | None, networks: tuple[str, ...], no_network: bool, allow_same_name: bool,
     volumes: tuple[str, ...], idempotency_key: str | None,
     metadata: tuple[str, ...], tags: tuple[str, ...], no_start: bool, wait: bool, timeout: int,
-    hosts_off: tuple[str, ...], ssh_key: Path | None, key_name: str | None,
+    unguarded: bool, hosts_off: tuple[str, ...], ssh_key: Path | None, key_name: str | None,
     root_password_file: Path | None, user_data: Path | None, network_format: str | None,
     **options: Any,
 ) -> None:  # fmt: skip
@@ -172,6 +174,7 @@ def create(
             ex_progress=progress.copied,
             ex_start=not no_start,
             ex_tags=list(tags),
+            ex_unguarded=unguarded,
             ex_volumes=find_volumes(driver, volumes) if volumes else None,
         )
         show(str(node.id))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from libcloud_ovm3.compute.claims import Claims
 from libcloud_ovm3.compute.control_networks import ControlNetworks
 from libcloud_ovm3.compute.deploying import Deploying
 from libcloud_ovm3.compute.images import Images
@@ -39,5 +40,6 @@ class OVM3NodeDriver(
     Orphans,
     KeyPairs,
     Metadata,
+    Claims,
 ):
     """Apache Libcloud's compute driver for Oracle VM Server 3 hosts."""

@@ -64,6 +64,7 @@ class NewNodes(Guests):
         ex_ssh_key_ids: object = None,
         ex_start: bool | str = True,
         ex_tags: Sequence[str] | str | None = None,
+        ex_unguarded: bool | str = False,
         ex_userdata: str | None = None,
         ex_volumes: Sequence[StorageVolume | str] | str | None = None,
     ) -> Node:
@@ -167,6 +168,10 @@ class NewNodes(Guests):
             characters.
         :type ex_tags: ``list`` of ``str``
 
+        :param ex_unguarded: Start it on ``location`` although that host has no claims, while the
+            repository has: nothing keeps it from being started twice then. See docs/claims.md.
+        :type ex_unguarded: ``bool``
+
         :param ex_userdata: User data for cloud-init: a cloud-config, a script (``#!``), or another
             kind that it knows, also MIME; 512 KiB at most. What ``auth`` and ``ex_keyname`` need is
             added to it.
@@ -228,7 +233,7 @@ class NewNodes(Guests):
             guest=guest,
         )
         warn = partial(self._warn, stacklevel=4)  # before anything is created: it may raise
-        on = self._estate_of(ex_hosts_off)
+        on = self._estate_of(ex_hosts_off, ex_unguarded=ex_unguarded)
         created = operations.create_by_key.create(on, spec, warn)
         self._warn_of_done(created.notices)
         node = to_node(created.vm, self, created.hosts_off)

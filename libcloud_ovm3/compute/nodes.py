@@ -56,6 +56,7 @@ class Nodes(OVM3Base):
         ex_hosts_off: Sequence[NodeLocation | str] | str | None = None,
         *,
         ex_force: bool | str = False,
+        ex_unguarded: bool | str = False,
     ) -> bool:
         """Start a node that is proven to be stopped. One that is running is left as it is.
 
@@ -74,6 +75,10 @@ class Nodes(OVM3Base):
             cards on the same network: only one of them can be reached.
         :type ex_force: ``bool``
 
+        :param ex_unguarded: Start it on ``ex_location`` although that host has no claims, while the
+            repository has: nothing keeps it from being started twice then. See docs/claims.md.
+        :type ex_unguarded: ``bool``
+
         :raises NodeNotFound: There is no such node.
         :raises HostNotFound: There is no such host.
         :raises PreconditionFailed: It is not proven to be stopped; names the unreachable host, if
@@ -86,7 +91,7 @@ class Nodes(OVM3Base):
         """
         host_id = None if ex_location is None else object_id(ex_location)
         force = parse_flag(ex_force, "ex_force")
-        on = self._estate_of(ex_hosts_off)
+        on = self._estate_of(ex_hosts_off, ex_unguarded=ex_unguarded)
         self._warn(operations.start_vm.start(on, object_id(node), host_id, force=force))
         return True
 

@@ -22,6 +22,12 @@ BEGINS = False  # whether a repository without claims gets them, once all hosts 
 
 FREE, ON, DOUBT, MOVING, GONE = "free", "on", "doubt", "moving", "gone"
 
+UNGUARDED = (  # the warning of each call that is told so
+    "ex_unguarded: on a host without claims nothing keeps a VM from being started twice: neither "
+    "what other clients start there, nor a guest that reboots there, stands in its claim. When it "
+    "is gone from there, only you can say so (ex_settle_node with ex_gone_from)"
+)
+
 
 @dataclass(frozen=True)
 class Guard:
@@ -84,6 +90,11 @@ def with_guards(
         else one
         for one in definitions
     ]
+
+
+def lacks_claims(host: HostView) -> bool:
+    """Whether it is known that a host has no claims: no host module, or an older one."""
+    return not host.claims and not host.notice and (host.module is None or host.module_api > 0)
 
 
 def hosts_of(claim: VMClaim, hosts: Sequence[HostView]) -> dict[str, HostView | None]:

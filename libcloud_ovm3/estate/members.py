@@ -67,6 +67,8 @@ class Estate:
     :ivar use_module: Whether the host module is used where a host has it.
     :ivar liveness: How a host that is said to be off is checked.
     :ivar hosts_off: The hosts that the user says are off, as the user named them; of one call only.
+    :ivar unguarded: Whether a VM of a repository with claims may be started on a host without them,
+        as the user says; of one call only.
     :ivar silent_seconds: How long a host that did not answer at all counts as unreachable without
         being called again, so that not every reading waits for it anew. It never counts as off.
     :ivar traffic_labels: Traffic label -> the NIC, bond, VLAN device or bridge that carries it.
@@ -86,6 +88,7 @@ class Estate:
     use_module: bool = True
     liveness: LivenessOptions = field(default_factory=LivenessOptions)
     hosts_off: tuple[str, ...] = ()
+    unguarded: bool = False
     silent_seconds: float = 0.0
     traffic_labels: Mapping[str, str] = field(default_factory=dict)
     default_network: str | None = None

@@ -151,6 +151,11 @@ class EstateSnapshot:
         return frozenset(definition.uuid for definition in self.definitions)
 
     @property
+    def all_answer(self) -> bool:
+        """Whether all hosts of the estate have answered, so that none is missing anywhere."""
+        return not self.unseen and not self.hosts_off
+
+    @property
     def unseen(self) -> tuple[str, ...]:
         """Why a VM that no host lists may still be running; empty if it is certainly not."""
         return unseen_of(self.hosts, self.unreachable)

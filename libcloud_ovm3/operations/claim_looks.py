@@ -6,8 +6,15 @@ of the agent: it may be repeated.
 
 from __future__ import annotations
 
+from libcloud_ovm3.agent.identifiers import undashed
 from libcloud_ovm3.agent.vm_claims import VMClaim
-from libcloud_ovm3.errors import AgentFault, ChangedMeanwhile, Ovm3Error, PreconditionFailed
+from libcloud_ovm3.errors import (
+    AgentFault,
+    ChangedMeanwhile,
+    Ovm3Error,
+    PreconditionFailed,
+    ReadOnly,
+)
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.guards import DOUBT, Guard, hosts_of
 from libcloud_ovm3.estate.hosts import HostView
@@ -63,7 +70,7 @@ def look(operation: Operation, definition: Definition) -> tuple[VMClaim, dict[st
     said: dict[str, str] = {}
     try:
         claim = _current(operation, definition, guard, said)
-        named = hosts_of(claim, guard.hosts)
+        named = {**hosts_of(claim, guard.hosts), **_back(claim, guard)}
         for name in sorted(named, key=lambda one: one != claim.source):  # its target cannot tell
             host = named[name]
             if host is None:
@@ -76,6 +83,8 @@ def look(operation: Operation, definition: Definition) -> tuple[VMClaim, dict[st
         last = left[0] if len(left) == 1 else None
         if claim.kind == DOUBT and last and last.module_claims and said.get(last.label):
             claim, said[last.label] = _ask(operation, definition, last, claim)  # others have left
+    except ReadOnly:
+        raise
     except Ovm3Error as error:
         is_second = isinstance(error, AgentFault) and was_second(error)
         kind = ChangedMeanwhile if is_second else PreconditionFailed
@@ -93,6 +102,12 @@ def _with_it(definition: Definition, guard: Guard) -> list[HostView]:
     ]
 
 
+def _back(claim: VMClaim, guard: Guard) -> dict[str, HostView | None]:
+    """The hosts that a person has taken out and that answer (again): they may have to give way."""
+    ids = {undashed(one.server.uuid or "") or "-": one for one in guard.hosts if one.module_claims}
+    return {host_id: one for host_id, one in ids.items() if host_id in claim.taken}
+
+
 def _current(
     operation: Operation, definition: Definition, guard: Guard, said: dict[str, str]
 ) -> VMClaim:
@@ -101,6 +116,8 @@ def _current(
     host = [*_with_it(definition, guard), *others][0]
     assert host.module_claims is not None
     place = _place(definition)
+    if guard.claim is not None and guard.claim.hosts:  # each of them answers with a newer one
+        return guard.claim
     if guard.claim is not None:
         return host.module_claims.read_claim(*place)
     names = [one.server.uuid for one in guard.hosts]
@@ -123,6 +140,8 @@ def _ask(
             if number + 1 < _LOOKS and fault.kind.endswith(".Conflict"):
                 continue
             return claim, fault.text
+        except ReadOnly:
+            raise
         except Ovm3Error as error:
             return claim, str(error)
         return found, found.why

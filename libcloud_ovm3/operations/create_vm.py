@@ -293,12 +293,12 @@ def _forget(plan: VMPlan) -> None:
 def _withdraw(plan: VMPlan) -> None:
     """Delete the definition; not another client's with its key."""
     place = plan.definition(VMConfig({"uuid": plan.vm_id}))
-    where = (plan.operation, plan.host, plan.snapshot.hosts, place, plan.snapshot.hosts_off)
+    where = (plan.operation, plan.definer, plan.snapshot.hosts, place, plan.snapshot.hosts_off)
     digest = deletion_digest(*where)
     if plan.spec.key and not has_mark(plan, read_config(plan)):
         return
     try:
-        doors.withdraw_vm(plan.operation, plan.host, place, digest)
+        doors.withdraw_vm(plan.operation, plan.definer, place, digest)
     except PreconditionFailed:
         if has_mark(plan, read_config(plan)):
             raise

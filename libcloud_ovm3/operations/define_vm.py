@@ -100,7 +100,7 @@ def _send_definition(plan: VMPlan) -> None:
         doors.create_vm(plan.host, place, parameters(plan))
         return
     try:
-        where = (plan.operation, plan.host, plan.snapshot.hosts, place)
+        where = (plan.operation, plan.definer, plan.snapshot.hosts, place)
         doors.create_definition(*where, parameters(plan), plan.snapshot.hosts_off)
     except PreconditionFailed:
         require_no_definition(plan)
@@ -195,7 +195,7 @@ def _send_complete(plan: VMPlan, pending: VMConfig, complete: dict[str, Any]) ->
         doors.configure_vm(plan.host, place, complete)
         return
     try:
-        doors.complete_definition(plan.operation, plan.host, place, complete)
+        doors.complete_definition(plan.operation, plan.definer, place, complete)
     except PreconditionFailed:
         _read_back(plan, plan.pending_description)
         raise

@@ -19,6 +19,7 @@ from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.hosts_off import HostOff, off_at, require_silent
 from libcloud_ovm3.operations.claim_looks import latest
 from libcloud_ovm3.operations.claims_door import change as change_by_claim
+from libcloud_ovm3.operations.gone_host import take_out_off
 from libcloud_ovm3.operations.operation import Operation, new_id
 from libcloud_ovm3.operations.preconditions import verified_domain
 from libcloud_ovm3.operations.same_key import is_of_key
@@ -86,6 +87,7 @@ def change_definition(
     require_possible(definition, current, wanted)
     if current.change is not None:
         _settle(operation, host, hosts, definition, current.change, hosts_off)
+    take_out_off(operation, hosts, definition, hosts_off)
     failed: AgentFault | OutcomeUnknown | None = None
     try:
         if current.digest or definition.guard is not None:

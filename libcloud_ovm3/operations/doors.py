@@ -19,6 +19,7 @@ from libcloud_ovm3.agent.functions import NFS_PLUGIN
 from libcloud_ovm3.errors import PreconditionFailed
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.disks import FileSystem
+from libcloud_ovm3.estate.guards import lacks_claims
 from libcloud_ovm3.estate.holders import require_free
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.hosts_off import HostOff, require_silent
@@ -34,9 +35,11 @@ from libcloud_ovm3.operations.definition_door import (
     create_definition as create_definition,  # noqa: PLC0414 (called as doors.create_definition)
 )
 from libcloud_ovm3.operations.definition_door import delete_definition, deletion_digest
+from libcloud_ovm3.operations.gone_host import take_out_off
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.preconditions import require_unchanged, verified_domain
 from libcloud_ovm3.operations.presence import read_presence
+from libcloud_ovm3.operations.unguarded import claim_for
 
 if TYPE_CHECKING:
     from libcloud_ovm3.agent.hostmodule import HostModule, Path
@@ -84,7 +87,8 @@ def start_vm(
         )
     if hosts_off:  # a host may have answered slowly
         require_silent(operation.estate, hosts_off, hosts, is_brief=True)
-    if definition.guard is None:
+    take_out_off(operation, hosts, definition, hosts_off)
+    if claim_for(operation, host, definition):
         host.agent.xen.start_vm(definition.repository_id, definition.directory)
         return
     limit = host.agent.connection.limits.write
@@ -108,7 +112,7 @@ def stop_vm(
     """
     if verified_domain(host, definition, defined_ids) is None:
         return False
-    if definition.guard is None:
+    if definition.guard is None or lacks_claims(host):  # a claim that names it stays as it is
         host.agent.xen.stop_vm(definition.repository_id, definition.directory, force, limit=limit)
     else:
         change(operation, host, definition, "stop_vm", [force], limit)
@@ -134,7 +138,7 @@ def reboot_vm(
         raise PreconditionFailed(
             f"VM {definition.name!r} ({definition.uuid}) {what} {host.label}; nothing was sent"
         )
-    if definition.guard is None:
+    if definition.guard is None or lacks_claims(host):
         host.agent.xen.reboot_vm(definition.repository_id, definition.directory, REBOOT_WAIT)
     else:
         limit = host.agent.connection.limits.write
@@ -235,6 +239,7 @@ def delete_vm(
     require_unchanged(host, definition)
     if snapshot.hosts_off:  # a host may have answered slowly
         require_silent(operation.estate, snapshot.hosts_off, snapshot.hosts, is_brief=True)
+    take_out_off(operation, snapshot.hosts, definition, snapshot.hosts_off)
     withdraw_vm(operation, host, definition, digest)
 
 

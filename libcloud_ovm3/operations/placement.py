@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 NAME_OTHERS = "to leave them out, name the others (location)"
 
+# The way out for a VM with a guard; the reason why a host is left out.
+HOW = "ex_unguarded=True, with ex_location, starts it there nevertheless (docs/claims.md)"
+_NO_CLAIMS = "it has no host module with claims, which the repository of the VM has"
 _TRIES = 1000  # for an id that prefers a certain host; as many as there are hosts are usual
 
 
@@ -97,6 +100,8 @@ def choose_host(
     vm_id: str,
     host_id: str | None = None,
     networks: NetworkList | None = None,
+    *,
+    unguarded: bool = False,
 ) -> HostView:
     """The host for a start: the one asked for, or of those that can take it the VM's preferred one.
 
@@ -105,15 +110,18 @@ def choose_host(
 
     :param host_id: a host's uuid, or its address.
     :param networks: what the hosts have; needed where its cards name bridges.
+    :param unguarded: whether the one asked for may lack claims although the VM has a guard.
     :raises PreconditionFailed: no host, or not this one, has the VM's repository and those of its
-        disks mounted, enough free memory, and the networks of its cards, or can get them.
+        disks mounted, enough free memory, the networks of its cards, or can get them, and claims if
+        the VM has a guard.
     """
     disks = [disk.repository_id for disk in definition.disks if disk.path]
     needed = [definition.repository_id, *(one for one in disks if one and snapshot.repository(one))]
     memory_mb = definition.config.memory_mb if definition.config else None
     bridges = bridges_of(definition.config)
-    pairs = _with_room(snapshot, needed, memory_mb, host_id, bridges, networks)
-    able = [host for host, _ in pairs]
+    wants_claims = definition.guard is not None and not (unguarded and host_id is not None)
+    where = (snapshot, needed, memory_mb, host_id, bridges, networks)
+    able = [host for host, _ in _with_room(*where, wants_claims=wants_claims)]
     return preferred(able, vm_id)
 
 
@@ -125,6 +133,8 @@ def choose_for_new(
     bridges: Sequence[str] = (),
     networks: NetworkList | None = None,
     vm_id: str | None = None,
+    *,
+    wants_claims: bool = False,
 ) -> tuple[HostView, str]:
     """The host with the most free memory for a new VM, and an id for it that prefers this host:
     later starts go there too. Of a VM whose id is given, the host that it prefers.
@@ -132,11 +142,13 @@ def choose_for_new(
     :param repository_ids: of those that the host has to have mounted.
     :param bridges: those that it has to have, or to be able to get, as its cards name them.
     :param networks: what the hosts have; needed where there are ``bridges``.
+    :param wants_claims: whether the host has to have claims, as the VM gets a guard.
     :param vm_id: its dashed uuid, if all clients are to have the same; None: it gets one.
     :return: the host, and the VM's dashed uuid.
     :raises PreconditionFailed: as :func:`choose_host`.
     """
-    able = _with_room(snapshot, repository_ids, memory_mb, host_id, bridges, networks)
+    where = (snapshot, repository_ids, memory_mb, host_id, bridges, networks)
+    able = _with_room(*where, wants_claims=wants_claims)
     if vm_id is not None:
         return preferred([host for host, _ in able], vm_id), vm_id
     best, _ = max(able, key=lambda pair: -1 if pair[1] is None else pair[1])
@@ -164,6 +176,8 @@ def _with_room(
     host_id: str | None,
     bridges: Sequence[str] = (),
     networks: NetworkList | None = None,
+    *,
+    wants_claims: bool = False,
 ) -> list[tuple[HostView, int | None]]:
     """The hosts that can take it, with their free memory in MB; at least one.
 
@@ -196,6 +210,8 @@ def _with_room(
                 f"{which} repository {_all(repository_ids)} mounted, as far as could be read"
                 f"{_listed(left_out)}. Expected a host that has"
             )
+    if wants_claims:
+        able = _with_claims(able, repository_ids[0], left_out)
     if bridges and networks is not None:
         able, without = _with_networks(able, bridges, networks)
         if not able:
@@ -228,6 +244,20 @@ def _with_room(
             f"one less memory"
         )
     return with_room
+
+
+def _with_claims(
+    hosts: Sequence[HostView], repository_id: str, left_out: list[str]
+) -> list[HostView]:
+    """Those that have claims, as the repository of the VM has; the others are left out."""
+    left_out += [f"{one.label}: {_NO_CLAIMS}" for one in hosts if one.module_claims is None]
+    able = [one for one in hosts if one.module_claims is not None]
+    if not able:
+        raise PreconditionFailed(
+            f"repository {repository_id} has claims, and no host that can take the VM has"
+            f"{_listed(left_out)}. Expected one that has: `ovm3 host install`; or {HOW}"
+        )
+    return able
 
 
 def _with_networks(

@@ -86,9 +86,16 @@ class VMPlan:
 
     def definition(self, config: VMConfig) -> Definition:
         """The new VM's definition with this content, and with the guard that it is to have."""
-        all_answer = not self.snapshot.unseen and not self.snapshot.hosts_off
-        guard = guard_of(self.repository, self.directory, all_answer)
+        guard = guard_of(self.repository, self.directory, self.snapshot.all_answer)
         return Definition(self.repository.id, self.directory, config, guard=guard)
+
+    @property
+    def definer(self) -> HostView:
+        """The host that writes its definition: its own, if that has claims or needs none."""
+        if self.host.module_claims is not None or self.definition(VMConfig({})).guard is None:
+            return self.host
+        able = (one for one in self.repository.mounted_on if one.module_claims is not None)
+        return next(able, self.host)
 
     @property
     def old_metadata(self) -> bool:
@@ -182,9 +189,10 @@ def _plan(estate: Estate, spec: VMSpec) -> VMPlan:
     volumes = volumes_for(snapshot, spec.volume_ids)
     repository_ids = content.repository_ids + ([iso.repository.id] if iso else [])
     repository_ids += volumes.repository_ids
-    host, vm_id = choose_for_new(
-        snapshot, repository_ids, spec.memory_mb, spec.host_id, needed, cards.networks, own_id
-    )
+    is_guarded = guard_of(image.repository, "", snapshot.all_answer) is not None
+    where = (snapshot, repository_ids, spec.memory_mb, spec.host_id, needed, cards.networks)
+    wants_claims = is_guarded and not (estate.unguarded and spec.host_id is not None)
+    host, vm_id = choose_for_new(*where, own_id, wants_claims=wants_claims)
     entries = entries_for(cards, vm_id, spec.name, is_live=spec.start)
     if entries.addresses or vm_id in recorded_of(image.repository).entries:
         require_recordable(image.repository)

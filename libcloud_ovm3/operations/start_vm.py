@@ -65,7 +65,8 @@ def start(
             bridges = bridges_of(vm.definition.config)
             before_second_look(estate, vm.name, vm.id)
     networks = read_networks(estate, snapshot) if bridges_of(vm.definition.config) else None
-    host = choose_host(snapshot, vm.definition, vm.id, host_id, networks)
+    is_unguarded = estate.unguarded
+    host = choose_host(snapshot, vm.definition, vm.id, host_id, networks, unguarded=is_unguarded)
     _require_free(estate, snapshot, vm)
     others = [one for one in snapshot.vms.values() if one.id != vm.id]
     vifs, label = vm.definition.vifs, f"VM {vm.label}"

@@ -21,6 +21,7 @@ _FROM_SALT = {"self", "name", "size", "image", "location", "auth"}
 _REFUSED = {
     "ex_hosts_off": "a file would say so long after the host has come back; expected in a single "
     "action only, or `ovm3 vm create --host-off`",
+    "ex_unguarded": "a file would say so of each VM; expected in a single start only",
     "auth": "expected ex_keyname, the name of a key pair; a password is set by ex_userdata",
     "ex_progress": "it is a function, which a file cannot have",
     "ex_allow_same_name": "Salt knows VMs by their names; use `ovm3 vm create --allow-same-name`",

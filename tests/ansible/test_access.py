@@ -31,7 +31,7 @@ PIN = "ab" * 32
 OPTIONS = {*ARGUMENTS, "estate"}
 # Those of the module alone (test_real.py compares them with what ansible-doc shows).
 OF_THE_MODULE = {"location", "start", "force", "stop_timeout", "minimum_age", "delete_disks"}
-OF_THE_MODULE |= {"hosts_off", "ssh_port", "memory_mb", *NOT_COMPARED, *RECORDED}
+OF_THE_MODULE |= {"unguarded", "hosts_off", "ssh_port", "memory_mb", *NOT_COMPARED, *RECORDED}
 # What a user of Ansible has other means for, what tests need, what libcloud's other drivers have.
 NOT_OFFERED = {"ex_estate", "ex_strict", "ex_read_only", "timeout", "secure", "ex_clock"}
 NOT_OFFERED |= {"api_name", "api_version", "backoff", "path", "project", "region", "retry_delay"}
@@ -116,6 +116,9 @@ def test_no_message_names_an_argument_of_python() -> None:
         "ex_put_back": "`ovm3 disk put-back`",
         "ex_list_orphans": "`ovm3 disk orphans`",
         "ex_resume_node": "`ovm3 vm resume`",
+        "ex_settle_node": "`ovm3 claim settle`",
+        "ex_gone_from": "`ovm3 claim settle`",
+        "ex_accept": "`ovm3 claim settle`",
         "ex_release_networks": "`ovm3 network release`",
         "ex_attach_nic": "`ovm3 vm attach-nic`",
         "ex_detach_nic": "`ovm3 vm detach-nic`",

@@ -36,7 +36,14 @@ NOT_GIVEN = dict.fromkeys(
     "location delete_disks hosts_off network_format ssh_key key_name user_data metadata "
     "tags".split()
 )
-DEFAULTS = {**NOT_GIVEN, "start": True, "force": False, "stop_timeout": 300, "minimum_age": 60}
+DEFAULTS = {
+    **NOT_GIVEN,
+    "start": True,
+    "force": False,
+    "stop_timeout": 300,
+    "minimum_age": 60,
+    "unguarded": False,
+}
 IMAGE: dict[str, Any] = {"image": "oracle-linux-6", "size": "tiny"}
 
 
@@ -332,7 +339,7 @@ def test_networks_of_a_vm_that_is_created(sim: Simulator) -> None:
 
 # What the module decides itself or has under another name: size, vcpus, memory_mb, state, start.
 ITS_OWN = {"name", "size", "image", "location", "ex_hosts_off", "ex_start"}
-ITS_OWN |= {"ex_cpus", "ex_memory_mb"}
+ITS_OWN |= {"ex_cpus", "ex_memory_mb", "ex_unguarded"}
 RENAMED = {"ssh_key": "auth", "key_name": "ex_keyname", "user_data": "ex_userdata"}
 NOT_OFFERED = {"ex_allow_same_name", "networks"}
 NOT_OFFERED |= {"ex_idempotency_key"}  # a task is idempotent by the name

@@ -65,6 +65,12 @@ def resume_what_runs(driver: Any, node: Any) -> None:
         driver.ex_resume_node(node)
 
 
+def settle_what_runs(driver: Any, node: Any) -> None:
+    """Without the module it has no claim; with it, this is its first one."""
+    with contextlib.suppress(PreconditionFailed):
+        driver.ex_settle_node(node)
+
+
 def while_in_use(action: Callable[[str], Any]) -> None:
     """A repository with nodes, which stays."""
     with pytest.raises(PreconditionFailed, match="was left as it is"):
@@ -159,6 +165,7 @@ METHODS: dict[str, Callable[[Any, Any], Any]] = {
     "ex_import_image": lambda driver, node: import_disk(driver),
     "ex_finish_import": lambda driver, node: driver.ex_finish_import(driver.image, ex_size_bytes=9),
     "ex_resume_node": resume_what_runs,
+    "ex_settle_node": settle_what_runs,
     "ex_set_metadata": lambda driver, node: with_keys(driver.ex_set_metadata, node, {"a": "b"}),
     "list_key_pairs": lambda driver, node: with_keys(driver.list_key_pairs),
     "get_key_pair": lambda driver, node: with_keys(driver.get_key_pair, "key"),

@@ -161,6 +161,7 @@ CHANGES: dict[str, Change] = {
     ),
 }
 WITH_MODULE: dict[str, Change] = {
+    "ex_settle_node": lambda driver, has: driver.ex_settle_node(has.stopped),
     "ex_copy_to_secondary": lambda driver, has: driver.ex_copy_to_secondary(
         has.spare, has.secondary
     ),

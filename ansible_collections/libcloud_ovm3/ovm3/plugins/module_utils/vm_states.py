@@ -147,13 +147,13 @@ def _act(
         is_recorded = _record(driver, node, options)
         return _reread(driver, node, options, warn) if is_recorded else node
     if state == "started":
-        location = _location(driver, options)
+        location, unguarded = _location(driver, options), options["unguarded"]
         try:
             _record(driver, node, options)
         except ReadOnly:  # in check mode the start has to be checked too
-            driver.start_node(node, location, off)
+            driver.start_node(node, location, off, ex_unguarded=unguarded)
             raise
-        driver.start_node(node, location, off)
+        driver.start_node(node, location, off, ex_unguarded=unguarded)
     elif state == "stopped":  # one that is off is read twice: it may be rebooting
         force, limit = options["force"], options["stop_timeout"]
         driver.stop_node(node, ex_force=force, ex_timeout=limit, ex_hosts_off=off)
@@ -186,6 +186,7 @@ def _create(driver: OVM3NodeDriver, options: Options) -> Node:
         ex_network_format=options["network_format"] or 1,
         ex_networks=options["networks"],
         ex_tags=options["tags"],
+        ex_unguarded=options["unguarded"],
         ex_userdata=options["user_data"],
         ex_volumes=find_volumes(driver, options["volumes"] or ()),
         ex_start=options["state"] == "started" or options["start"],

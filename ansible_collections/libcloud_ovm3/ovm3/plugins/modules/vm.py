@@ -95,6 +95,13 @@ options:
       - Read C(docs/a-host-is-dead.md) of libcloud-ovm3 first.
     type: list
     elements: str
+  unguarded:
+    description:
+      - Start the VM on O(host) although that host has no claims, and the repository of the VM has
+        them. Nothing keeps the VM from being started twice then.
+      - Read C(docs/claims.md) of libcloud-ovm3 first.
+    type: bool
+    default: false
   ssh_port:
     description: SSH port of the hosts, which a host in O(hosts_off) must not answer at. C(22)
       unless the estate says otherwise.
@@ -317,6 +324,7 @@ def arguments() -> dict[str, dict[str, Any]]:
         "minimum_age": {"type": "float", "default": 60},
         "delete_disks": TEXTS,
         "hosts_off": TEXTS,
+        "unguarded": {"type": "bool", "default": False},
         "ssh_port": NUMBER,
     }
 

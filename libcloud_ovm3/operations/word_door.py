@@ -1,0 +1,153 @@
+"""What a person says of a VM, written into its claim: a part of :mod:`.doors`. Each request is sent
+once; after a lost response the claim is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from libcloud_ovm3.errors import (
+    AgentFault,
+    HostUnreachable,
+    OutcomeUnknown,
+    Ovm3Error,
+    PreconditionFailed,
+)
+from libcloud_ovm3.estate.definitions import Definition
+from libcloud_ovm3.estate.hosts import HostView
+from libcloud_ovm3.operations.claim_looks import remember
+from libcloud_ovm3.operations.operation import Operation, new_id
+
+if TYPE_CHECKING:
+    from libcloud_ovm3.agent.hostmodule import HostModule
+    from libcloud_ovm3.agent.vm_claims import VMClaim
+
+
+def take_out(
+    operation: Operation,
+    host: HostView,
+    definition: Definition,
+    claim: VMClaim,
+    gone_id: str,
+    words: str,
+) -> VMClaim:
+    """Take a host out of a claim by the word of a person, who is to have seen what is true.
+
+    :param host: that writes it: the one that is taken out, if it can be asked.
+    :param gone_id: the server uuid of that one, as the claim has it.
+    :param words: who says so, and what was seen.
+    :raises PreconditionFailed: the host refuses: it says what it saw, or the claim is another one.
+    :raises OperationIncomplete: whether it is written is unknown.
+    """
+
+    def send(module: HostModule, own: str) -> VMClaim:
+        place = (*_place(definition), claim.folder, claim.version)
+        return module.take_out_host(operation.client, own, *place, gone_id, words)
+
+    return _written(operation, host, definition, f"host {gone_id} was to be taken out", send)
+
+
+def put_in(
+    operation: Operation,
+    host: HostView,
+    definition: Definition,
+    claim: VMClaim,
+    host_id: str,
+    words: str,
+) -> VMClaim:
+    """Put a host without the module into a claim, before a VM is started there.
+
+    :param host: that writes it.
+    :param host_id: the server uuid of the other one.
+    :raises PreconditionFailed: the host refuses.
+    :raises OperationIncomplete: whether it is written is unknown.
+    """
+
+    def send(module: HostModule, own: str) -> VMClaim:
+        place = (*_place(definition), claim.folder, claim.version)
+        return module.put_in_host(operation.client, own, *place, host_id, words)
+
+    return _written(operation, host, definition, f"host {host_id} was to be put in", send)
+
+
+def accept(
+    operation: Operation, host: HostView, definition: Definition, claim: VMClaim, digest: str
+) -> VMClaim:
+    """Accept a vm.cfg that was changed without a claim, by the word of a person.
+
+    :param digest: of that vm.cfg.
+    :raises PreconditionFailed: the host refuses.
+    :raises OperationIncomplete: whether it is written is unknown.
+    """
+
+    def send(module: HostModule, own: str) -> VMClaim:
+        place = (*_place(definition), claim.folder, claim.version)
+        return module.accept_vm_cfg(operation.client, own, *place, digest)
+
+    return _written(operation, host, definition, "its vm.cfg was to be accepted", send)
+
+
+_MOST = 200  # characters that the module takes
+
+
+def words(option: str, name: str, seen: str) -> str:
+    """What is written: how the person has said it, and what was seen. Pure."""
+    text = f"{option}={name}: {seen}"
+    return "".join(one if " " <= one <= "~" and one not in "|;" else "?" for one in text)[:_MOST]
+
+
+def _place(definition: Definition) -> tuple[str, str]:
+    return definition.repository_id, definition.directory
+
+
+def _module(host: HostView) -> HostModule:
+    assert host.module_claims is not None
+    return host.module_claims
+
+
+def _written(
+    operation: Operation,
+    host: HostView,
+    definition: Definition,
+    what: str,
+    send: Callable[[HostModule, str], VMClaim],
+) -> VMClaim:
+    """Send it once, under an id of its own. A lost response: the claim of this id, if there is one,
+    is the answer."""
+    own = new_id()
+    label = f"VM {definition.name!r} ({definition.uuid}): {what}"
+    try:
+        found = send(_module(host), own)
+    except (AgentFault, HostUnreachable) as error:
+        raise PreconditionFailed(
+            f"{label}, and its claim is as it was: {error}", nodes=[definition.summary]
+        ) from error
+    except OutcomeUnknown as error:
+        found = _found(operation, host, definition, own, label, error)
+    remember(operation, definition, found)
+    return found
+
+
+def _found(
+    operation: Operation,
+    host: HostView,
+    definition: Definition,
+    own: str,
+    label: str,
+    lost: OutcomeUnknown,
+) -> VMClaim:
+    """The claim after a request whose response was lost, if it says what was said by that."""
+    why: Ovm3Error = lost
+    try:
+        found = _module(host).read_claim(*_place(definition))
+        if own in found.taken or own in found.said:
+            return found
+    except Ovm3Error as error:
+        why = error
+    raise operation.incomplete(
+        f"{label}; the request was sent once to {host.label}, and whether it is written is not "
+        f"known ({why}). It may still come; look at the claim before anything else",
+        nodes=[definition.summary],
+        host=str(host.address),
+    ) from lost
