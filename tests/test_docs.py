@@ -29,6 +29,9 @@ from libcloud.utils import loggingconnection
 from libcloud_ovm3 import OVM3NodeDriver, OVM3StorageDriver, errors, installer, storage_errors
 from libcloud_ovm3.cli.commands import ovm3
 from libcloud_ovm3.errors import Ovm3Error
+from libcloud_ovm3.estate import guards
+from libcloud_ovm3.estate.claim_data import all_claims
+from libcloud_ovm3.estate.vms import read_estate
 from libcloud_ovm3.estates_file.changing import add_estate
 from libcloud_ovm3.simulator import Simulator
 from tests.cli.running import address as address_of
@@ -95,7 +98,8 @@ def test_calls_of_the_installer_fit() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", blocks("console", "a-host-is-dead.md", "images.md", "storage.md", "volumes.md")
+    "text",
+    blocks("console", "a-host-is-dead.md", "claims.md", "images.md", "storage.md", "volumes.md"),
 )
 def test_commands(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """make targets exist; ovm3 commands run, one after the other, on a simulated
@@ -137,6 +141,21 @@ def test_commands_for_volumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert names == {"rac-votes"}, "the others were destroyed"
     [votes] = [one for one in found if one.name == "rac-votes"]
     assert [one["node_name"] for one in votes.extra["attachments"]] == ["rac-1"]
+
+
+def test_commands_for_claims(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setattr(guards, "BEGINS", True)
+    with simulate(hosts=1, vms=0, host_module=True) as sim:
+        sim.add_vm("web-1")
+        entry = {"hosts": [address_of(sim)], "pins": pins_of(sim)}
+        add_estate("lab", entry, sim.password, is_default=True)
+        page = BLOCK.findall(TEXTS["claims.md"])
+        for line in "".join(text for kind, text in page if kind == "console").splitlines():
+            status, output = invoke(*shlex.split(line)[1:], password="")
+            assert status == 0 or "doctor" in line, (line, output)
+        [claim] = all_claims(read_estate(driver_for(sim)._estate))
+    assert (claim["vm_name"], claim["kind"]) == ("web-1", "free")
 
 
 def test_commands_for_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,13 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 import click
+from libcloud.compute.base import Node
 
+from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.cli.examples import examples
 from libcloud_ovm3.cli.formats import output_option
-from libcloud_ovm3.cli.options import driver_options, make_estate, reported
+from libcloud_ovm3.cli.options import driver_options, make_driver, make_estate, reported
 from libcloud_ovm3.cli.sections import NounGroup
+from libcloud_ovm3.cli.several import each, label
 from libcloud_ovm3.cli.tables_of_claims import show_claim, show_claims, tell_unread
-from libcloud_ovm3.estate.claim_data import all_claims, find_claim, is_in_doubt
+from libcloud_ovm3.compute.find import find_vms
+from libcloud_ovm3.errors import InvalidArgument, PreconditionFailed
+from libcloud_ovm3.estate.claim_data import (
+    NO_CLAIM,
+    all_claims,
+    claim_text,
+    find_claim,
+    is_in_doubt,
+)
 from libcloud_ovm3.estate.vms import read_estate
 
 
@@ -20,7 +31,7 @@ from libcloud_ovm3.estate.vms import read_estate
     epilog=examples("ovm3 claim list", "ovm3 claim list --doubt", "ovm3 claim show web-1"),
 )
 def claim() -> None:
-    """List claims, which say on which hosts a VM may be, so that nobody starts it twice."""
+    """List and settle claims, which say on which hosts a VM may be."""
 
 
 @claim.command("list", epilog=examples("ovm3 claim list", "ovm3 claim list --doubt -o json"))
@@ -51,3 +62,53 @@ def show(vm: str, form: str, **options: Any) -> None:
     with reported(is_read=True):
         snapshot = read_estate(make_estate(**options))
         show_claim(find_claim(snapshot, vm), form)
+
+
+@claim.command(
+    epilog=examples("ovm3 claim settle web-1", "ovm3 claim settle --all"),
+)
+@click.option("--all", "all_vms", is_flag=True, help="All VMs without a claim, or in doubt.")
+@click.option(
+    "--gone-from",
+    metavar="HOST[:PORT]|ID",
+    help="You have seen that this host has nothing of the VM any more.",
+)
+@click.option(
+    "--accept",
+    is_flag=True,
+    help="The vm.cfg, which somebody changed without a claim, is right as it is.",
+)
+@driver_options
+@click.argument("vms", metavar="NAME|ID...", nargs=-1)
+def settle(
+    vms: tuple[str, ...], all_vms: bool, gone_from: str | None, accept: bool, **options: Any
+) -> None:
+    """Have all hosts look what they have of VMs, and print what their claims say then.
+
+    VMs without a claim get their first one. The exit status is 1 if a claim stays in doubt: the
+    message says which host cannot tell, and why. What only you can tell is said with --gone-from
+    or --accept, of one VM.
+    """
+    with reported():
+        if bool(vms) == all_vms or ((gone_from or accept) and len(vms) != 1):
+            raise InvalidArgument(
+                "expected the names of VMs, or --all; with --gone-from or --accept one VM"
+            )
+        driver = make_driver(**options)
+        found = [*filter(_is_open, driver.list_nodes())] if all_vms else find_vms(driver, vms)
+        each(found, lambda one: _settle(driver, one, gone_from, accept))
+
+
+def _is_open(node: Node) -> bool:
+    """Whether there is something to settle."""
+    claim = node.extra["claim"]
+    return claim is None or claim["kind"] == NO_CLAIM or is_in_doubt(claim)
+
+
+def _settle(driver: OVM3NodeDriver, node: Node, gone_from: str | None, accept: bool) -> str:
+    answer = driver.ex_settle_node(node, gone_from, ex_accept=accept)
+    said = "".join(f"; {host}: {why}" for host, why in answer["said"].items() if why)
+    text = f"{label(node)}: {claim_text(answer['claim'])}"
+    if is_in_doubt(answer["claim"]):
+        raise PreconditionFailed(f"{text}{said}; `ovm3 doctor` says what settles it")
+    return text

@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from libcloud_ovm3.agent.hostmodule import HostModule
+from libcloud_ovm3.estate import guards
 from libcloud_ovm3.simulator import Simulator
 from tests.cli.running import on
 from tests.support import driver_for, simulate
 
+FAR = "f" * 32  # a host that is none of these
 DOCS = Path(__file__).parents[2] / "docs"
 
 
@@ -26,10 +28,10 @@ def sim() -> Iterator[Simulator]:
         yield simulator
 
 
-def claim_of(sim: Simulator, directory: str) -> None:
+def claim_of(sim: Simulator, directory: str, *more: str) -> None:
     """The first claim of a VM, as a client makes it."""
     module = HostModule(driver_for(sim).connection)
-    uuids = [host.uuid.lower() for host in sim.hosts]
+    uuids = [*(host.uuid.lower() for host in sim.hosts), *more]
     module.claim_vm("me", uuid.uuid4().hex, sim.repository_id, directory, uuids)
 
 
@@ -70,3 +72,36 @@ def test_claims_are_shown_wherever_a_vm_is(sim: Simulator) -> None:
     for name in ("seed-1", node.id, of_seed["id"]):
         assert text in on(sim, "claim", "show", name).stdout
     assert "not defined" in on(sim, "claim", "show", other["id"]).stdout
+
+
+def test_settle_makes_first_claims_and_has_hosts_look(
+    sim: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guards, "BEGINS", True)
+    driver = driver_for(sim)
+    [node] = driver.list_nodes()
+    done = on(sim, "claim", "settle", "--all")
+    assert (done.exit_code, done.stdout) == (0, f"seed-1 ({node.id}): free\n"), done.stderr
+    assert on(sim, "claim", "settle", "--all").stdout == ""  # nothing is open any more
+    assert [one["kind"] for one in json.loads(on(sim, "claim", "list", "-o", "json").stdout)] == [
+        "free"
+    ]
+    driver.start_node(node)
+    done = on(sim, "claim", "settle", "seed-1")
+    assert done.stdout == f"seed-1 ({node.id}): on {driver.ex_get_node(node.id).extra['host']}\n"
+    for wrong in ((), ("seed-1", "--all"), ("--all", "--accept")):
+        done = on(sim, "claim", "settle", *wrong)
+        assert (done.exit_code, "or --all" in done.stderr) == (2, True)
+
+
+def test_settle_says_why_a_claim_stays_in_doubt(sim: Simulator) -> None:
+    """And what of it you can say."""
+    [node] = driver_for(sim).list_nodes()
+    claim_of(sim, node.extra["directory"], FAR)
+    done = on(sim, "claim", "settle", "seed-1")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert f"in doubt on {FAR}; {FAR}: it did not answer" in done.stderr
+    assert "`ovm3 doctor` says what settles it" in done.stderr
+    done = on(sim, "claim", "settle", "seed-1", "--gone-from", FAR)
+    assert (done.exit_code, done.stdout) == (0, f"seed-1 ({node.id}): free\n"), done.stderr
+    assert FAR in on(sim, "claim", "show", "seed-1").stdout  # what was said stays in it
