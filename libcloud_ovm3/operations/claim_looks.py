@@ -81,8 +81,9 @@ def look(operation: Operation, definition: Definition) -> tuple[VMClaim, dict[st
                 claim, said[host.label] = _ask(operation, definition, host, claim)
         left = list(hosts_of(claim, guard.hosts).values())
         last = left[0] if len(left) == 1 else None
-        if claim.kind == DOUBT and last and last.module_claims and said.get(last.label):
-            claim, said[last.label] = _ask(operation, definition, last, claim)  # others have left
+        if claim.kind == DOUBT and last and last.module_claims and last.label in said:
+            # others have left since it was asked, or another client's change began there
+            claim, said[last.label] = _ask(operation, definition, last, claim)
     except ReadOnly:
         raise
     except Ovm3Error as error:
