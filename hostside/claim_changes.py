@@ -132,6 +132,7 @@ def _change_locked(dom0, request):
     if refusal:
         raise errors.Conflict('%s: %s' % (safe_paths.printable(request['path']), refusal))
     change_vm.require_finished(dom0, request)
+    claim = claim_settling.with_file(dom0, request, claim, here)
     content = _read_content(dom0, request)
     identity = _identity(dom0, request, claim)
     _require_domain(dom0, request, identity)

@@ -95,6 +95,19 @@ def digest_now(dom0, target, claim, content):
                                vm_files.direct_digest(dom0, target))
 
 
+def with_file(dom0, request, claim, here):
+    """The claim before a change of it that begins now, with what its operation has left of vm.cfg.
+
+    A stop is allowed while an operation of this host is in doubt, and takes its place in the claim:
+    nothing would say any more that this host has written the file, or what it was before. Under the
+    lock that is over: the process that writes it is the one that had the lock.
+    """
+    if claim is None or claim['kind'] != claims.DOUBT or claim['at'].split(' ')[0] != here[0]:
+        return claim
+    put_back(dom0, request, claim)
+    return dict(claim, digest=digest_now(dom0, request, claim, current(dom0, request)))
+
+
 def put_back(dom0, target, claim):
     """Put back the vm.cfg of before an operation that was killed while the agent wrote it.
 

@@ -340,6 +340,21 @@ def test_half_a_vm_cfg_is_put_back(host, monkeypatch, written, kept):
     assert host.change(4, 'start_vm')['kind'] == 'on'
 
 
+@pytest.mark.parametrize('written, kept', [("name = 'w", TEXT), (TEXT + 'vcpus = 2\n', None)])
+def test_a_stop_does_not_forget_a_change_before_it(host, monkeypatch, written, kept):
+    """It was killed while it wrote, or after it; a stop takes its place in the claim."""
+    free(host)
+    host.change(3, 'start_vm')
+    goes_on(host, monkeypatch, 4, 'hangs', 'configure_vm', {'vcpus': 2})
+    kill(host)
+    host.write('/how', '')
+    host.put(written)
+    found = host.change(5, 'stop_vm', True)
+    assert (found['kind'], found['digest']) == ('free', host.digest())
+    assert open(host.vm_cfg()).read() == (kept or written)
+    assert host.change(6, 'start_vm')['outcome'] == 'done'
+
+
 @pytest.mark.parametrize('step', range(1, 19))
 def test_cut_off_at_any_point(dom0, cut_off, step):
     """It is not run again; the claim never says free where the VM may be, and has a way on."""
