@@ -8,6 +8,7 @@ of other tools, nor of networks.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -75,6 +76,7 @@ def change(
             )
         except AgentFault as fault:
             if not was_refused(fault):
+                _look_if_cut_off(operation, definition)
                 raise
             if is_second or not was_second(fault):
                 kind = ChangedMeanwhile if was_second(fault) else PreconditionFailed
@@ -85,6 +87,13 @@ def change(
             answer = error
         _require_done(operation, host, definition, own, answer, deadline)
         return
+
+
+def _look_if_cut_off(operation: Operation, definition: Definition) -> None:
+    """Its process may have died in the middle: then its host puts back a vm.cfg that is not whole,
+    and says where the VM is. What that cannot tell, the next operation asks again."""
+    with contextlib.suppress(Ovm3Error):
+        look(operation, definition)
 
 
 _NONE = VMClaim("", 0, "", (), *("",) * 13)
@@ -164,6 +173,7 @@ def _require_done(
     if claim.outcome != "done":
         if claim.state == "running":
             raise TimedOut(f"{host.label}: change {own} still goes on")
+        _look_if_cut_off(operation, definition)
         raise OutcomeUnknown(f"{host.label}: change {own} is {claim.state}: {claim.fault}")
 
 

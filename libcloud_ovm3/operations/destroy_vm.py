@@ -20,6 +20,7 @@ from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.repositories import list_whole, with_module
 from libcloud_ovm3.estate.vms import VM, EstateSnapshot, read_estate
 from libcloud_ovm3.operations import doors
+from libcloud_ovm3.operations.claims_door import look_once_more
 from libcloud_ovm3.operations.delete_files import (
     delete_file,
     delete_unused,
@@ -99,7 +100,7 @@ def destroy(
         disks = [(where, path) for where, path in disks if path in only]
     systems = _file_systems(disks)  # mounted now, so that nothing comes between check and deletion
     seeds = seeds_of(snapshot, vm.id)
-    _delete_vm(operation, snapshot, vm, disks)
+    notices += _delete_vm(operation, snapshot, vm, disks)
     uses = read_uses(snapshot.hosts, vm.id, bridges_of_vm(vm))
     with waiting(f"VM {vm.name!r}: waiting until its disks are released", vm=vm.id):
         held = wait_released(estate, snapshot.hosts, [path for _, path in disks])
@@ -244,7 +245,11 @@ def _file_systems(disks: Disks) -> dict[str, FileSystem]:
     }
 
 
-def _delete_vm(operation: Operation, snapshot: EstateSnapshot, vm: VM, disks: Disks) -> None:
+def _delete_vm(operation: Operation, snapshot: EstateSnapshot, vm: VM, disks: Disks) -> list[str]:
+    """Delete its definition.
+
+    :return: notices for the user: its claim does not say that it is gone.
+    """
     mounted = repository_of(snapshot, vm.definition).mounted_on
     host = next((one for one in mounted if one.module3 is not None), mounted[0])
     paths = tuple(path for _, path in disks)
@@ -253,6 +258,7 @@ def _delete_vm(operation: Operation, snapshot: EstateSnapshot, vm: VM, disks: Di
             doors.delete_vm(operation, host, vm.definition, snapshot)
         except (AgentFault, OutcomeUnknown) as failed:
             require_deleted(host, vm.definition.repository_id, vm.definition.directory, failed)
+            return look_once_more(operation, vm.definition)
     except OutcomeUnknown as error:
         raise operation.incomplete(
             f"destroying VM {vm.label} was not completed: {error}. What may be left: the node, "
@@ -260,6 +266,7 @@ def _delete_vm(operation: Operation, snapshot: EstateSnapshot, vm: VM, disks: Di
             left=(vm.id, *paths),
             nodes=[vm.summary],
         ) from error
+    return []
 
 
 def require_deleted(
