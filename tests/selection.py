@@ -23,6 +23,7 @@ TABLES = (
     "test_attach_failures.py",
     "test_cd_drive_failures.py",
     "test_change_failures.py",
+    "test_claims_failures.py",
     "test_control0_failures.py",
     "test_create_failures.py",
     "test_create_whole_failures.py",
@@ -51,6 +52,7 @@ TABLES = (
 ROWS = 48  # of the failure tables, one row of so many
 # The longest tables: of the inputs that make test leaves out, seven of eight are in make soak.
 LONGEST = (
+    "test_claims_failures.py",
     "test_create_whole_failures.py",
     "test_image_failures.py",
     "test_import_failures.py",
