@@ -51,8 +51,9 @@ def not_changed(
 
 
 def look(operation: Operation, definition: Definition) -> tuple[VMClaim, dict[str, str]]:
-    """Have all hosts that a claim names look what they have of the VM; make the first claim if it
-    has none. What cannot be told stays in doubt.
+    """Have all hosts that a claim names look what they have of the VM, and those that list it, as
+    another tool has started it there; make the first claim if it has none. What cannot be told
+    stays in doubt.
 
     :param definition: of a VM that has a guard.
     :return: the claim as it is then, and what each host in it has said, by its label.
@@ -70,8 +71,12 @@ def look(operation: Operation, definition: Definition) -> tuple[VMClaim, dict[st
     said: dict[str, str] = {}
     try:
         claim = _current(operation, definition, guard, said)
+        seen = {undashed(one.server.uuid) or "-": one for one in _with_it(definition, guard)}
         named = {**hosts_of(claim, guard.hosts), **_back(claim, guard)}
-        for name in sorted(named, key=lambda one: one != claim.source):  # its target cannot tell
+        named.update(seen)
+        # Who has it first, or it would be free for a moment; but a target cannot tell before its
+        # source.
+        for name in sorted(named, key=lambda one: (one != claim.source, one not in seen)):
             host = named[name]
             if host is None:
                 said[name] = "it did not answer, or does not have the repository mounted"

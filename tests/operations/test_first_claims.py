@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from libcloud_ovm3.errors import PreconditionFailed
+from libcloud_ovm3.estate import guards
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.vms import VM, read_estate
 from libcloud_ovm3.operations.claim_looks import look
@@ -31,3 +32,24 @@ def test_a_host_that_is_not_seen() -> None:
         with pytest.raises(PreconditionFailed, match="name every host that may have it"):
             look(Operation(estate), definition_of(vms, nowhere))
         assert look(Operation(estate), definition_of(vms, live))[0].kind == "on"
+
+
+def test_what_another_tool_has_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It runs where its claim does not say: that host is asked, and it can be stopped."""
+    monkeypatch.setattr(guards, "BEGINS", True)
+    with simulate(2, vms=0, host_module=True) as sim:
+        directory, driver = sim.add_vm("subject", running_on=0), driver_for(sim)
+        sim.other_program(0, "stop_vm", sim.repository_id, directory, True)
+        sim.wait(10)
+        driver.ex_settle_node(directory)  # free
+        for _ in range(2):  # the claim is free at first, then on the first host
+            sim.other_program(1, "start_vm", sim.repository_id, directory)
+            found = driver.ex_settle_node(directory)["claim"]
+            assert [found["kind"], [one["host"] for one in found["hosts"]]] == ["on", ["ovm-2"]]
+            driver.stop_node(directory, ex_force=True)
+            sim.other_program(1, "start_vm", sim.repository_id, directory)
+            driver.stop_node(directory, ex_force=True)
+            assert driver.ex_get_node(directory).extra["claim"]["kind"] == "free"
+            driver.start_node(directory, ex_location="ovm-1")
+            sim.other_program(0, "stop_vm", sim.repository_id, directory, True)
+            sim.wait(10)
