@@ -92,7 +92,7 @@ def _locked(dom0, request, change):
         here = claim_store.here(dom0, request['mount'])
         made = change(dom0, request, claim, here, taken_hosts.speaker(
             request['client'], request['operation'],
-            time.strftime('%Y-%m-%d %H:%M:%S UTC', time.gmtime(dom0.seconds()))))
+            time.strftime('%Y-%m-%d %H:%M:%S UTC', time.gmtime())))
         if made == claim:
             return claim_reports.reported(dom0, folder, request['version'], claim, '')
         claim_settling.write(dom0, request, request['version'], made)
