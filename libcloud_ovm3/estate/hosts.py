@@ -118,7 +118,7 @@ class HostView:
     @property
     def module_claims(self) -> HostModule | None:
         """The same with claims of VMs, of the form that this package knows (docs/claims.md)."""
-        return self.module if self.claims == CLAIMS else None
+        return self.module3 if self.claims == CLAIMS else None
 
     @property
     def id(self) -> str:

@@ -18,9 +18,9 @@ from libcloud_ovm3.errors import HostUnreachable
 from libcloud_ovm3.simulator import Simulator
 from tests.cli.running import on
 from tests.operations.attaching import let_go
-from tests.support import calls_of, driver_for, fingerprints_of, quietly, simulate
+from tests.support import CHANGE, calls_of, driver_for, fingerprints_of, quietly, simulate
 
-CHANGES = ("configure_vm", "libcloud_change_vm", "storage_plugin_create", "libcloud_create_file",
+CHANGES = ("configure_vm", CHANGE, "storage_plugin_create", "libcloud_create_file",
            "storage_plugin_destroy", "libcloud_set_aside", "copy_file",
            "libcloud_start_job")  # fmt: skip
 WWID = "60060160" + "a" * 24

@@ -17,7 +17,15 @@ from libcloud_ovm3.errors import (
 from libcloud_ovm3.operations.same_key import vm_id_of
 from libcloud_ovm3.simulator import Simulator
 from tests.operations.failures import FAILURES, NEW_NAME, create_new
-from tests.support import PERSONALITIES, calls_of, driver_for, fingerprints_of, quietly, simulate
+from tests.support import (
+    CHANGE,
+    PERSONALITIES,
+    calls_of,
+    driver_for,
+    fingerprints_of,
+    quietly,
+    simulate,
+)
 
 GIVEN = {"ex_metadata": {"owner": "ops", "cost centre": "4711", "ü": ""}, "ex_tags": ["web", "a b"]}
 DOCUMENT = ".libcloud-ovm3/documents/metadata"
@@ -273,7 +281,7 @@ def test_what_cannot_be_removed_is_no_later_nodes(name: str) -> None:
         sim.calls.clear()
         with pytest.raises(PreconditionFailed, match=f"cannot be recorded.*{name}.*newer than"):
             quietly(create, driver, ex_start=False, ex_idempotency_key="k")
-        assert not calls_of(sim, "libcloud_change_vm", "copy_file")
+        assert not calls_of(sim, CHANGE, "copy_file")
         assert fingerprints_of(sim.repository_path) == before
 
 

@@ -19,7 +19,7 @@ from libcloud.compute.types import NodeState
 
 from libcloud_ovm3.errors import PreconditionFailed
 from libcloud_ovm3.simulator import Simulator
-from tests.support import calls_of, clock_of, pins_of, simulate
+from tests.support import clock_of, functions_of, pins_of, simulate
 
 DATA = b"precious" * 512
 ID = "0004fb00-0006-0000-aaaa-000000000001"  # of the VM that a test destroys
@@ -210,7 +210,7 @@ def location(sim: Simulator, host: int) -> str:
 
 def sent(sim: Simulator) -> list[str]:
     """The calls that change something and have arrived."""
-    return [name for name in calls_of(sim) if name in CHANGES]
+    return [name for name in functions_of(sim) if name in CHANGES]
 
 
 def states(nodes: Iterable[Any]) -> dict[str, Any]:

@@ -32,6 +32,7 @@ from tests.faults.support import (
     states,
     undashed,
 )
+from tests.support import CHANGE, sent_as
 
 # ------------------------------------------------------------------ 07, m: copies and backups
 
@@ -106,7 +107,10 @@ def test_07_of_an_unfinished_node_goes_what_its_mark_names(sim: Simulator, drive
 
 def test_07_what_a_broken_off_creation_has_copied_goes(personality: str, module: bool) -> None:
     with lab(personality, module, templates=1) as sim:
-        sim.misbehave("drop_before", "configure_vm", times=None)
+        if module and sent_as("configure_vm") == CHANGE:  # the change after that which creates it
+            sim.misbehave("drop_before", CHANGE, nth=2, times=None)
+        else:
+            sim.misbehave("drop_before", "configure_vm", times=None)
         driver = connect(sim)
         came = attempt(driver.create_node, "new", driver.list_sizes()[0], driver.list_images()[0])
         assert isinstance(came.error, OperationIncomplete)

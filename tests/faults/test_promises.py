@@ -45,7 +45,7 @@ from tests.faults.support import (
     start_by_hand,
     states,
 )
-from tests.support import calls_of
+from tests.support import calls_of, functions_of
 
 NO_EFFECT = ("fault", "drop_before")
 EFFECT = ("fault_after", "drop_after")
@@ -252,7 +252,7 @@ def test_a_definition_of_which_nobody_knows_whether_it_is_deleted(
     assert isinstance(came.error, OperationIncomplete)
     assert came.error.left == (ID, vm.path)
     assert vm.has_disk
-    assert calls_of(sim).count("delete_vm") == 1
+    assert functions_of(sim).count("delete_vm") == 1
 
 
 def test_a_mount_whose_export_begins_like_the_repository_s(

@@ -30,7 +30,7 @@ from tests.faults.support import (
     sent,
     states,
 )
-from tests.support import fingerprints_of
+from tests.support import CHANGE, fingerprints_of, functions_of
 
 UPPER = "882F2D2FF05B40A3988B6BD3E3DFB616"
 NOT_HEX = ["repo1", "0004fb00000300002"]
@@ -92,7 +92,11 @@ def test_03_an_upper_case_id_travels_as_it_was_read(sim: Simulator, driver: Any)
         assert driver.destroy_node(node) is True
     assert not vm.file.exists()
     assert not vm.definition.exists()
-    about = [call.arguments[0] for call in sim.calls if call.function in ("start_vm", "delete_vm")]
+    about = [
+        call.arguments[2 if call.function == CHANGE else 0]
+        for call, function in zip(sim.calls, functions_of(sim), strict=True)
+        if function in ("start_vm", "delete_vm")
+    ]
     assert about == [UPPER, UPPER]
 
 

@@ -43,6 +43,8 @@ def test_a_stale_mount_of_one_host_keeps_no_vm_of_another_repository_from_starti
 def test_a_stale_mount_of_one_host_keeps_no_vm_of_it_from_starting_elsewhere() -> None:
     with lab("plain", True, vms=1) as sim:
         _put_vm(sim, sim.repository_id)
+        assert _start(sim).error is None, "all hosts look when a VM gets its first claim"
+        assert connect(sim).stop_node(ID, ex_force=True)
         sim.hosts[0].stale_repository()
         said = _start(sim)
         assert said.error is None, said.said

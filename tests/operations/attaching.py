@@ -13,7 +13,7 @@ from libcloud_ovm3.simulator.seeds import sparse_file
 from libcloud_ovm3.simulator.vmcfg import strings
 from libcloud_ovm3.simulator.xend import life, machines
 from tests.operations.failures import WRITES, Step, table_of
-from tests.support import PERSONALITIES, calls_of, driver_for, quietly
+from tests.support import CHANGE, PERSONALITIES, calls_of, driver_for, quietly
 
 DATA = "data.img"  # the file of the volume
 
@@ -118,7 +118,7 @@ class Lab(NamedTuple):
         with pytest.raises(error, match=why):
             quietly(action, *args, **kw)
         assert "configure_vm" not in calls_of(self.sim)[begin:]
-        assert "libcloud_change_vm" not in calls_of(self.sim)[begin:]
+        assert CHANGE not in calls_of(self.sim)[begin:]
 
     def devices(self, volume_id: str) -> list[str]:
         """Where a volume is: ``NAME:xvdb``."""

@@ -31,6 +31,7 @@ from tests.operations.failures import (
 )
 from tests.operations.once import once_a_run
 from tests.support import (
+    CHANGE,
     PERSONALITIES,
     calls_of,
     driver_for,
@@ -110,7 +111,7 @@ def do_with(
 
 def write_of(host_module: bool) -> str:
     """The call that changes a vm.cfg."""
-    return "libcloud_change_vm" if host_module else "configure_vm"
+    return CHANGE if host_module else "configure_vm"
 
 
 def others(files: dict[str, str], vm_cfg: str) -> dict[str, str]:

@@ -16,7 +16,15 @@ from tests.operations.dying import killed_in
 from tests.operations.failures import KILLS, WRITES, Step, change_with_failure, steps_of
 from tests.operations.once import once_a_run
 from tests.operations.test_attach_failures import others
-from tests.support import PERSONALITIES, calls_of, driver_for, fingerprints_of, quietly, simulate
+from tests.support import (
+    CHANGE,
+    PERSONALITIES,
+    calls_of,
+    driver_for,
+    fingerprints_of,
+    quietly,
+    simulate,
+)
 
 NAME, ISO = "subject", "oracle-linux-6-boot.iso"
 EMPTY = ",hdc:cdrom,r"
@@ -82,7 +90,7 @@ STEPS = {variant: steps(variant) for variant in VARIANTS}
 
 def test_the_table_has_the_write() -> None:
     for variant, found in STEPS.items():
-        write = "libcloud_change_vm" if variant.host_module else "configure_vm"
+        write = CHANGE if variant.host_module else "configure_vm"
         assert [one.function for one in found if one.function in WRITES] == [write]
 
 

@@ -17,7 +17,7 @@ from libcloud_ovm3.simulator.errors import Killed
 from tests.estate.test_hosts_off import operator
 from tests.estate.test_vm_cfg_cases import DIRECTORIES, put, put_case
 from tests.operations.changing import change, change_as
-from tests.support import at_once, calls_of, driver_for, fingerprints_of, quietly, simulate
+from tests.support import CHANGE, at_once, calls_of, driver_for, fingerprints_of, quietly, simulate
 
 NAME = "subject"
 
@@ -51,7 +51,7 @@ def subject(sim: Simulator, **config: Any) -> tuple[Any, str, str]:
 
 
 def sent(sim: Simulator) -> list[str]:
-    return calls_of(sim, "configure_vm", "libcloud_change_vm")
+    return calls_of(sim, "configure_vm", "libcloud_change_vm", CHANGE)
 
 
 # ------------------------------------------------------------------ what was not meant
@@ -135,7 +135,7 @@ def test_comments_do_not_stay(sim: Simulator) -> None:
     text = file.read_text()
     assert "by hand" not in text
     assert values_of(sim, "odd")["extra"] == "spaced"
-    if "libcloud_change_vm" in sent(sim):
+    if CHANGE in sent(sim):
         documents = sim.repository_path / ".libcloud-ovm3" / "documents" / "vm-odd"
         assert any(b"# by hand" in one.read_bytes() for one in documents.iterdir())
 
@@ -230,7 +230,7 @@ def test_another_client_between_read_and_call(with_module: Simulator) -> None:
     sim = with_module
     driver, vm_id, directory = subject(sim)
     other = driver_for(sim, host=sim.hosts[1].address)
-    between(sim, "libcloud_change_vm", lambda: change(other, vm_id, OVM_description="other's"))
+    between(sim, CHANGE, lambda: change(other, vm_id, OVM_description="other's"))
     with pytest.raises(PreconditionFailed, match="not what was read"):
         add_vif(driver, vm_id, 1)
     values = values_of(sim, directory)

@@ -32,11 +32,13 @@ from tests.operations.failures import (
 from tests.operations.once import once_a_run
 from tests.operations.templates import make_disk, make_template
 from tests.support import (
+    CHANGE,
     PERSONALITIES,
     calls_of,
     driver_for,
     give_up_at_once,
     quietly,
+    sent_as,
     simulate,
 )
 
@@ -103,17 +105,17 @@ STEPS = create_steps()
 def test_the_table_has_all_steps() -> None:
     assert [step.function for step in STEPS] == [
         "storage_plugin_mount",
-        "libcloud_change_vm",
+        CHANGE,
         "copy_file",
         "copy_file",
         "libcloud_grow_file",
         "libcloud_write_seed",
         "libcloud_write_document",
         "libcloud_write_document",
-        "libcloud_change_vm",
+        CHANGE,
         "libcloud_take_bridge",
         "libcloud_watch_dhcp",
-        "start_vm",
+        sent_as("start_vm"),
     ]
 
 

@@ -26,7 +26,7 @@ from tests.operations.attaching import (
     seen,
     set_live_disks,
 )
-from tests.support import calls_of, driver_for, quietly, simulate
+from tests.support import CHANGE, calls_of, driver_for, quietly, simulate
 
 
 @pytest.fixture(scope="module")
@@ -146,9 +146,9 @@ def test_a_guest_that_lets_go_minutes_later(personality: str, host_module: bool)
         assert seen(sim, volume_id) == ("inuse", ["live and defined"])
         let_go(sim, 0)
         assert seen(sim, volume_id) == ("error", ["defined"])
-        before = len(calls_of(sim, "configure_vm", "libcloud_change_vm"))
+        before = len(calls_of(sim, "configure_vm", CHANGE))
         assert lab.detach(volume_id)
-        assert len(calls_of(sim, "configure_vm", "libcloud_change_vm")) == before + 1
+        assert len(calls_of(sim, "configure_vm", CHANGE)) == before + 1
         assert seen(sim, volume_id) == ("available", [])
         assert lab.attach(node, volume_id)
 
@@ -184,7 +184,7 @@ def test_a_guest_that_lets_go_and_another_vm_gets_it(host_module: bool) -> None:
         sim.add_vm("other", running_on=1)
         node, other = lab.node("run"), lab.node("other")
         sim.hosts[0].ignores_requests.add(node.id)
-        function = "libcloud_change_vm" if host_module else "configure_vm"
+        function = CHANGE if host_module else "configure_vm"
 
         def attach(moment: str) -> None:
             if moment == "before":

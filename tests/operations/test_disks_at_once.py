@@ -16,10 +16,11 @@ from libcloud_ovm3.errors import (
     PreconditionFailed,
     VolumeNotFound,
 )
+from libcloud_ovm3.estate.guards import BEGINS
 from libcloud_ovm3.operations import doors
 from libcloud_ovm3.simulator import Simulator
 from tests.operations.attaching import Lab, add_disk, in_file, live_disks, path_of
-from tests.support import calls_of, driver_for, quietly, simulate
+from tests.support import CHANGE, calls_of, driver_for, quietly, simulate
 
 MIB = 1 << 20
 
@@ -61,7 +62,7 @@ def test_destroyed_while_it_is_attached(lab: Lab) -> None:
     volume = lab.driver.create_volume(None, "data", ex_size_bytes=MIB)
     node = lab.node("off")
     has_module = calls_of(lab.sim, "libcloud_create_file")
-    function = "libcloud_change_vm" if has_module else "configure_vm"
+    function = CHANGE if has_module else "configure_vm"
     found = meanwhile(lab.sim, function, "before", lambda other: other.destroy_volume(volume))
     with pytest.raises(PreconditionFailed, match="was deleted or set aside; it was detached"):
         lab.attach(node, volume.id)
@@ -137,13 +138,19 @@ def test_started_while_its_disks_are_changed(lab: Lab, change: str) -> None:
     lab.attach(node, add_disk(sim, "first.img"))
     if change in ("detach", "eject"):
         actions[{"detach": "attach", "eject": "insert"}[change]]()
-    has_module = calls_of(sim, "libcloud_change_vm")
-    function = "libcloud_change_vm" if has_module else "configure_vm"
+    has_module = calls_of(sim, CHANGE)
+    function = CHANGE if has_module else "configure_vm"
     changed_by = [one.host_index for one in sim.calls if one.function == function][-1]
     other_host = sim.hosts[1 - changed_by].address  # the agent does not see it run
     found = meanwhile(
         sim, function, "before", lambda other: quietly(other.start_node, node, other_host)
     )
+    if function == CHANGE and BEGINS:  # the claim says that it was started: nothing is changed
+        before = in_file(sim, node.extra["directory"], ",")
+        with pytest.raises(PreconditionFailed, match=f"it is on ovm-{2 - changed_by}"):
+            actions[change]()
+        assert (found, in_file(sim, node.extra["directory"], ",")) == ([True], before)
+        return
     sent = len(calls_of(sim, function))
     why = "started meanwhile; vm.cfg has the change, the live domain is as it was: it is running"
     with pytest.raises(OperationIncomplete, match=why) as caught:
@@ -161,7 +168,7 @@ def test_started_while_its_disks_are_changed(lab: Lab, change: str) -> None:
 def test_whether_it_was_started_is_not_known(lab: Lab) -> None:
     sim, node, volume_id = lab.sim, lab.node("off"), add_disk(lab.sim)
     has_module = calls_of(sim, "libcloud_repository")
-    function = "libcloud_change_vm" if has_module else "configure_vm"
+    function = CHANGE if has_module else "configure_vm"
 
     def fail(other: Any) -> None:
         for read in ("libcloud_domains", "list_vms"):
@@ -174,7 +181,7 @@ def test_whether_it_was_started_is_not_known(lab: Lab) -> None:
 
 def test_started_right_after_its_disks_were_changed(lab: Lab) -> None:
     """Then it has the new disk, and nothing is wrong."""
-    function = "libcloud_change_vm"
+    function = CHANGE
     node, volume_id = lab.node("off"), add_disk(lab.sim)
     if not calls_of(lab.sim, "libcloud_repository"):
         function = "configure_vm"
@@ -201,7 +208,7 @@ def test_a_card_that_was_refused_as_its_vm_was_started(answer: str) -> None:
         driver = driver_for(sim)
         node = driver.ex_get_node_by_name("off")
         by = sim.hosts[0].address
-        found = meanwhile(sim, "libcloud_change_vm", "before", lambda it: it.start_node(node, by))
+        found = meanwhile(sim, CHANGE, "before", lambda it: it.start_node(node, by))
         bridge = "10e69b4de3.77"
         with pytest.raises((OperationIncomplete, AgentFault), match="Could not find bridge device"):
             driver.ex_attach_nic(node, bridge)

@@ -16,7 +16,7 @@ from libcloud_ovm3.operations.same_key import vm_id_of
 from tests.operations.failures import KILLS, Step, create_keyed
 from tests.operations.killed import kill_client_at
 from tests.operations.seeding import create_noted
-from tests.support import calls_of, driver_for, quietly, simulate
+from tests.support import CHANGE, calls_of, driver_for, quietly, simulate
 
 READ_SIZE = "storage_plugin_getFileInfo"
 
@@ -106,7 +106,7 @@ def test_where_it_is_and_how_large_its_disk_is(host_module: bool) -> None:
 @pytest.mark.parametrize("when", KILLS)
 def test_a_client_that_was_killed_has_recorded_all(when: str) -> None:
     """What is recorded of a node is there before its definition says that it is complete."""
-    configure = Step("libcloud_write_document", "libcloud_change_vm")
+    configure = Step("libcloud_write_document", CHANGE)
     with simulate(1, vms=0, template_bytes=1 << 20, host_module=True) as sim:
         kill_client_at(sim, configure, when, create_noted)
         node = next(iter(driver_for(sim).list_nodes()))
@@ -134,8 +134,8 @@ def test_what_is_recorded_of_a_node_that_is_made_again_stays(owner: str, stands:
     anew: what is recorded of that one is neither replaced nor forgotten."""
     moment, _, step = stands.partition(" ")
     is_created = step in ("copying", "recording", "undoing")
-    function = {"copying": "copy_file", "undoing": "libcloud_change_vm"}.get(step)
-    function = function or "libcloud_" + ("change_vm" if step == "deletion" else "write_document")
+    function = {"copying": "copy_file", "undoing": CHANGE, "deletion": CHANGE}.get(step)
+    function = function or "libcloud_write_document"
     with simulate(2, vms=0, template_bytes=1 << 20, host_module=True) as sim:
         first, second = driver_for(sim), driver_for(sim, host=sim.hosts[1].address)
         card = {"network": first.ex_list_networks()[0].id, "mac": "00:21:f6:00:00:07"}

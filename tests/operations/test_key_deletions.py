@@ -12,7 +12,7 @@ from libcloud_ovm3.errors import AgentFault, OperationIncomplete
 from libcloud_ovm3.operations.same_key import vm_id_of
 from libcloud_ovm3.simulator.errors import Killed
 from tests.operations.failures import create_keyed
-from tests.support import calls_of, driver_for, quietly, simulate
+from tests.support import CHANGE, calls_of, driver_for, quietly, simulate
 
 KEY = "order 4711"
 
@@ -25,7 +25,7 @@ def test_a_deletion_that_is_carried_out_late_deletes_no_other_with_the_module(un
         if not undone:
             quietly(create_keyed, driver)
         sim.misbehave("fault", "copy_file")
-        sim.misbehave("delayed", "libcloud_change_vm", nth=2 if undone else 1)
+        sim.misbehave("delayed", CHANGE, nth=2 if undone else 1)
         act = create_keyed if undone else partial(OVM3NodeDriver.destroy_node, node=vm_id_of(KEY))
         with pytest.raises(OperationIncomplete, match="may be left"):
             quietly(act, driver)
@@ -34,7 +34,7 @@ def test_a_deletion_that_is_carried_out_late_deletes_no_other_with_the_module(un
         node = quietly(create_keyed, driver)
         sim.flush_delayed()
         assert driver.ex_get_node(node.id).extra["disks"] == node.extra["disks"]
-        assert not calls_of(sim, "delete_vm")
+        assert "delete_vm" not in calls_of(sim)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from tests.operations.cards import (
     refuse,
     vifs,
 )
-from tests.support import calls_of, driver_for, simulate
+from tests.support import CHANGE, calls_of, driver_for, simulate
 
 
 def vlans(sim: Simulator) -> list[int]:
@@ -38,7 +38,7 @@ def test_bridges_over_vlans_come_and_go_with_cards() -> None:
         driver.ex_attach_nic(node, f"{own}.5", ex_mac=B)
         driver.ex_attach_nic(node, f"{own}.5", ex_mac=C)
         assert vlans(sim) == [5]
-        sim.misbehave("fault", "libcloud_change_vm", text="<type 'exceptions.Exception'>:no")
+        sim.misbehave("fault", CHANGE, text="<type 'exceptions.Exception'>:no")
         with pytest.raises(AgentFault):
             driver.ex_attach_nic(node, f"{own}.6")
         assert vlans(sim) == [5], "what was made for it is gone again"
@@ -88,7 +88,7 @@ def test_one_that_is_refused_leaves_no_bridge() -> None:
         node, own = pool.node("web"), bridge_of(sim)
         redefine(sim, node, *defined(sim, node), f"mac={B},bridge={own}.5")
         before = defined(sim, node)
-        sim.misbehave("fault", "libcloud_change_vm", text="<type 'exceptions.Exception'>:no")
+        sim.misbehave("fault", CHANGE, text="<type 'exceptions.Exception'>:no")
         with pytest.raises(AgentFault):
             pool.driver.ex_update_nic(node, B, ex_network=f"{own}.7")
         assert (vlans(sim), defined(sim, node)) == ([], before)
@@ -108,6 +108,6 @@ def test_a_card_on_two_bridges() -> None:
             refuse(pool, PreconditionFailed, why, driver.ex_update_nic, node, B, **change)
         sim.calls.clear()
         assert driver.ex_detach_nic(node, B)
-        assert len(calls_of(sim, "libcloud_change_vm")) == 1
+        assert len(calls_of(sim, CHANGE)) == 1
         assert live(sim, node) == defined(sim, node) == [first]
         assert vlans(sim) == []

@@ -37,6 +37,7 @@ from tests.operations.failures import (
 )
 from tests.operations.killed import kill_client_at
 from tests.support import (
+    CHANGE,
     PERSONALITIES,
     at_once,
     calls_of,
@@ -100,7 +101,7 @@ def test_a_second_call_after_a_failure(function: str, failure: str, personality:
 @pytest.mark.parametrize("failure", FAILURES)
 def test_a_second_call_with_the_module(failure: str, personality: str) -> None:
     """There the module creates the definition, only where there is none."""
-    repeat_after("libcloud_change_vm", failure, personality, host_module=True)
+    repeat_after(CHANGE, failure, personality, host_module=True)
 
 
 def repeat_after(function: str, failure: str, personality: str, host_module: bool = False) -> None:
@@ -131,7 +132,7 @@ def test_a_second_call_after_the_client_was_killed(
 def test_a_second_call_after_a_client_of_the_module_was_killed(when: str) -> None:
     with make_sim("awkward", host_module=True) as sim:
         before = fingerprints_of(sim.repository_path)
-        kill_client_at(sim, Step(None, "libcloud_change_vm"), when, create_keyed)
+        kill_client_at(sim, Step(None, CHANGE), when, create_keyed)
         check_one(sim, create_again(sim), before)
 
 
@@ -179,14 +180,14 @@ def test_a_request_that_is_carried_out_late_overwrites_nothing_with_the_module()
     """The host module makes a definition only where there is none, in the host's own step."""
     with make_sim("plain", host_module=True) as sim:
         before = fingerprints_of(sim.repository_path)
-        sim.misbehave("delayed", "libcloud_change_vm")
+        sim.misbehave("delayed", CHANGE)
         with pytest.raises(OperationIncomplete):
             quietly(create_keyed, driver_for(sim))
         sim.clear_misbehaviour()
         node = create_keyed(driver_for(sim))
         sim.flush_delayed()
         assert driver_for(sim).ex_get_node(node.id).extra["disks"] == node.extra["disks"]
-        assert not calls_of(sim, "create_vm")
+        assert "create_vm" not in calls_of(sim)
         check_one(sim, node, before)
 
 
@@ -210,7 +211,7 @@ def test_a_node_without_disks_is_another_clients(
 ) -> None:
     """Another client completes the node right before this one's create_vm: this one deletes
     nothing, and returns it, or names it without the advice to destroy it."""
-    function = "libcloud_change_vm" if host_module else "create_vm"
+    function = CHANGE if host_module else "create_vm"
     with simulate(2, vms=0, personality="awkward", host_module=host_module) as sim:
         image = diskless(sim)
         first, second = driver_for(sim), driver_for(sim, host=sim.hosts[1].address)
@@ -256,15 +257,15 @@ def test_the_last_form_overwrites_no_other_with_the_module(late: bool) -> None:
                 made.append(quietly(create_keyed, second))
 
         if late:
-            sim.misbehave("delayed", "libcloud_change_vm", nth=2)
+            sim.misbehave("delayed", CHANGE, nth=2)
             with pytest.raises(OperationIncomplete):
                 quietly(create_keyed, first)
             make_again("before")
             sim.flush_delayed()
         else:
-            sim.misbehave("hook", "libcloud_change_vm", nth=2, hook=make_again)
+            sim.misbehave("hook", CHANGE, nth=2, hook=make_again)
             assert quietly(create_keyed, first).id == made[0].id
-        assert not calls_of(sim, "configure_vm")
+        assert "configure_vm" not in calls_of(sim)
         node = driver_for(sim).ex_get_node(made[0].id)
         assert (node.extra["disks"], node.state) == (made[0].extra["disks"], NodeState.RUNNING)
         assert not driver_for(sim).ex_list_orphans()
@@ -322,7 +323,7 @@ def test_images_of_two_repositories(number: int, host_module: bool) -> None:
                 sim.clear_misbehaviour()
                 make(first, images[number])
 
-        function = "libcloud_change_vm" if host_module else "create_vm"
+        function = CHANGE if host_module else "create_vm"
         sim.misbehave("hook", function, hook=overtake)
         node = make(second, images[1 - number])
         assert images[number].id.partition("/")[0] in node.extra["disks"][0]
@@ -355,7 +356,7 @@ def test_two_definitions_are_no_node_of_a_key() -> None:
 def test_all_that_a_half_made_node_has_is_named() -> None:
     """With its seed, which goes with it, too."""
     with make_sim("awkward", host_module=True) as sim:
-        sim.misbehave("drop_before", "libcloud_change_vm", nth=2)
+        sim.misbehave("drop_before", CHANGE, nth=2)
         driver = driver_for(sim)
         with pytest.raises(OperationIncomplete):
             quietly(create_keyed, driver, ex_userdata="#!/bin/sh\n")

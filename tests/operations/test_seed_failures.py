@@ -31,6 +31,7 @@ from tests.operations.killed import kill_client_at
 from tests.operations.once import once_a_run
 from tests.operations.seeding import create_seeded, remove_seed
 from tests.support import (
+    CHANGE,
     PERSONALITIES,
     calls_of,
     driver_for,
@@ -156,8 +157,8 @@ STEPS = remove_steps()
 
 
 def test_the_table_has_all_steps() -> None:
-    writes = [step.function for step in STEPS if step.function in ("libcloud_change_vm", DELETE)]
-    assert writes == ["libcloud_change_vm", DELETE]
+    writes = [step.function for step in STEPS if step.function in (CHANGE, DELETE)]
+    assert writes == [CHANGE, DELETE]
 
 
 @pytest.mark.parametrize("personality", PERSONALITIES)
@@ -208,7 +209,7 @@ def check_removed(sim: Simulator, node_id: str, error: Ovm3Error | None, failure
 
 @pytest.mark.parametrize("personality", PERSONALITIES)
 @pytest.mark.parametrize("when", KILLS)
-@pytest.mark.parametrize("function", ["libcloud_change_vm", DELETE])
+@pytest.mark.parametrize("function", [CHANGE, DELETE])
 def test_ex_remove_seed_killed(function: str, when: str, personality: str) -> None:
     with make_sim(personality) as sim:
         node = create_seeded(driver_for(sim))

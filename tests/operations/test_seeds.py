@@ -40,7 +40,7 @@ from tests.operations.killed import kill_client_at
 from tests.operations.seeding import create_seeded
 from tests.operations.templates import HVM, make_disk, make_template
 from tests.operations.test_ssh_keys import ED25519, RSA
-from tests.support import calls_of, driver_for, fingerprints_of, quietly, simulate
+from tests.support import CHANGE, calls_of, driver_for, fingerprints_of, quietly, simulate
 
 SECRET = "sentinel-pa55word"
 CARD = {"network": "xenbr0", "address": "192.0.2.10/24", "gateway": "192.0.2.1"}
@@ -244,7 +244,7 @@ def test_a_seed_is_taken_out_and_deleted(sim: Simulator, start: bool, kind: str)
     assert (drive_of(sim, node), seeds_in(sim)) == (None, [])
     sim.calls.clear()
     assert driver.ex_remove_seed(node) is True
-    assert calls_of(sim, "configure_vm", "libcloud_change_vm", "libcloud_delete_seed") == []
+    assert calls_of(sim, "configure_vm", CHANGE, "libcloud_delete_seed") == []
     assert driver.ex_get_node(node.id).state == (NodeState.RUNNING if start else NodeState.STOPPED)
 
 
@@ -261,7 +261,7 @@ def test_the_seeds_of_nobody(sim: Simulator) -> None:
     sim.calls.clear()
     with pytest.raises(PreconditionFailed, match=r"names it.*take it out there"):
         driver.ex_remove_seed(node)
-    assert calls_of(sim, "libcloud_change_vm", "configure_vm", "libcloud_delete_seed") == []
+    assert calls_of(sim, CHANGE, "configure_vm", "libcloud_delete_seed") == []
     assert drive_of(sim, node)
     with pytest.raises(OperationIncomplete, match=r"not all.*names it.*ex_remove_seed\(") as caught:
         driver.destroy_node(node)

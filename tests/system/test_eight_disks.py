@@ -15,7 +15,7 @@ from libcloud_ovm3.estate import guards
 from libcloud_ovm3.simulator import Simulator
 from tests.operations.attaching import Lab, add_disk, in_file, live_disks, set_live_disks
 from tests.operations.test_disks_at_once import meanwhile
-from tests.support import at_once, driver_for, simulate
+from tests.support import CHANGE, at_once, driver_for, simulate
 
 CLIENTS = 8
 
@@ -49,8 +49,8 @@ def test_eight_clients(host: int | None, begins: bool, monkeypatch: pytest.Monke
 MOMENTS = [
     ("list_vms", "before"),
     ("list_vms", "after"),
-    ("libcloud_change_vm", "before"),
-    ("libcloud_change_vm", "after"),
+    (CHANGE, "before"),
+    (CHANGE, "after"),
 ]
 
 
@@ -93,7 +93,7 @@ def test_what_a_second_one_has_attached_is_not_taken_back() -> None:
             other.attach_volume(directory, two)
             set_live_disks(sim, 0, lambda disks: [text for text in disks if "two" in text])
 
-        meanwhile(sim, "libcloud_change_vm", "after", attach_and_drop)
+        meanwhile(sim, CHANGE, "after", attach_and_drop)
         with pytest.raises(OperationIncomplete, match="another client has changed"):
             lab.attach(directory, one)
         assert len(in_file(sim, directory, "/disk-two")) == 1

@@ -20,7 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 from libcloud_ovm3.operations import attach_disk
 from libcloud_ovm3.simulator import vmcfg
-from tests.support import PERSONALITIES, quietly
+from tests.support import CHANGE, PERSONALITIES, quietly
 from tests.system.disk_clients import (
     MIB,
     NODES,
@@ -54,19 +54,16 @@ ACTIONS = st.builds(
 )
 FAILURES = ("fault", "fault_after", "drop_before", "drop_after", "hang", "delayed")
 OF_BOTH = ("start_vm", "stop_vm", "pause_vm", "unpause_vm")
-OF_MODULE = tuple(
-    f"libcloud_{name}"
-    for name in (
-        "change_vm",
-        "create_file",
-        "delete_file",
-        "rename_file",
-        "start_job",
-        "grow_file",
-        "set_aside",
-        "put_back",
-        "delete_aside",
-    )
+OF_MODULE = (
+    CHANGE,
+    "libcloud_create_file",
+    "libcloud_delete_file",
+    "libcloud_rename_file",
+    "libcloud_start_job",
+    "libcloud_grow_file",
+    "libcloud_set_aside",
+    "libcloud_put_back",
+    "libcloud_delete_aside",
 )
 OF_AGENT = ("configure_vm", "copy_file", "storage_plugin_create", "storage_plugin_destroy")
 # With the module it calls those of the agent, one of which may have to end before the next begins.
@@ -314,7 +311,7 @@ def test_two_nodes_that_got_one_volume() -> None:
         model.write(path)
         model.begin()
         targets = [Target("attach", node, nodes[node], path) for node in ("one", "two")]
-        done = clients.run(targets, Meeting("libcloud_change_vm", 1, "before"), None)
+        done = clients.run(targets, Meeting(CHANGE, 1, "before"), None)
         assert [one.is_done for one in done] == [True, True]
         with pytest.raises(AssertionError, match="is in"):
             model.check(done)

@@ -26,7 +26,7 @@ from hypothesis.stateful import (
 
 from libcloud_ovm3.operations import network_doors
 from libcloud_ovm3.simulator import Simulator, network
-from tests.support import PERSONALITIES, quietly, simulate
+from tests.support import CHANGE, PERSONALITIES, quietly, simulate
 from tests.system.disk_clients import (
     Action,
     Clients,
@@ -57,7 +57,7 @@ def actions(host_module: bool) -> st.SearchStrategy[Action]:
 FAILURES = ("fault", "fault_after", "drop_before", "drop_after", "hang", "delayed")
 OF_MODULE = (
     *("libcloud_take_bridge", "libcloud_release_bridge", "start_vm", "stop_vm"),
-    *("libcloud_remove_bridge", "libcloud_keep_bridge", "ovs_vlan_bridge", "libcloud_change_vm"),
+    *("libcloud_remove_bridge", "libcloud_keep_bridge", "ovs_vlan_bridge", CHANGE),
 )
 OF_AGENT = ("ovs_vlan_bridge", "start_vm", "stop_vm", "configure_vm")
 REMOVAL = ("libcloud_remove_bridge", "discover_network", "libcloud_bridges")
