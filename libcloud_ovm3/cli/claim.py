@@ -83,7 +83,7 @@ def show(vm: str, form: str, **options: Any) -> None:
 def settle(
     vms: tuple[str, ...], all_vms: bool, gone_from: str | None, accept: bool, **options: Any
 ) -> None:
-    """Have all hosts look what they have of VMs, and print what their claims say then.
+    """Have all hosts look for VMs, and print what the claims say then.
 
     VMs without a claim get their first one. The exit status is 1 if a claim stays in doubt: the
     message says which host cannot tell, and why. What only you can tell is said with --gone-from
