@@ -164,6 +164,6 @@ def _refusal_in(dom0, request, mount_point, disks):
         path = claim and conflict(request['function'], disks,
                                   claim_records.disks_of(claim['disks']))
         if path:
-            return 'disk %s is held by %s, which is %s' % (
-                safe_paths.printable(path), whose, claims.described(claim))
+            return 'disk %s is held by %s, which is %s; if it is not: `ovm3 claim settle %s/%s`' % (
+                safe_paths.printable(path), whose, claims.described(claim), repository, document[3:])
     return ''

@@ -23,6 +23,7 @@ from libcloud_ovm3.estate.claim_data import (
     find_claim,
     is_in_doubt,
 )
+from libcloud_ovm3.estate.guards import FREE, GONE
 from libcloud_ovm3.estate.vms import read_estate
 
 
@@ -88,6 +89,9 @@ def settle(
     VMs without a claim get their first one. The exit status is 1 if a claim stays in doubt: the
     message says which host cannot tell, and why. What only you can tell is said with --gone-from
     or --accept, of one VM.
+
+    A claim whose definition is gone holds disks until its hosts have looked: --all has them look,
+    or give its id, as `ovm3 claim list` shows it.
     """
     with reported():
         if bool(vms) == all_vms or ((gone_from or accept) and len(vms) != 1):
@@ -95,8 +99,14 @@ def settle(
                 "expected the names of VMs, or --all; with --gone-from or --accept one VM"
             )
         driver = make_driver(**options)
-        found = [*filter(_is_open, driver.list_nodes())] if all_vms else find_vms(driver, vms)
-        each(found, lambda one: _settle(driver, one, gone_from, accept))
+        by_id = _claims(driver) if all_vms or any("/" in one for one in vms) else {}
+        named = [by_id[one]["vm_id"] or one if one in by_id else one for one in vms]
+        left = [one for one, its in by_id.items() if not its["vm_id"]]
+        nodes = [*filter(_is_open, driver.list_nodes())] if all_vms else []
+        nodes += find_vms(driver, [one for one in named if one not in left])
+        held = [one for one in left if all_vms and by_id[one]["kind"] not in (FREE, GONE)]
+        found: list[Node | str] = [*nodes, *held, *(one for one in named if one in left)]
+        each(found, lambda one: _settle(driver, one, gone_from, accept), label_of=_label)
 
 
 def _is_open(node: Node) -> bool:
@@ -105,10 +115,18 @@ def _is_open(node: Node) -> bool:
     return claim is None or claim["kind"] == NO_CLAIM or is_in_doubt(claim)
 
 
-def _settle(driver: OVM3NodeDriver, node: Node, gone_from: str | None, accept: bool) -> str:
+def _claims(driver: OVM3NodeDriver) -> dict[str, dict[str, Any]]:
+    return {one["id"]: one for one in all_claims(read_estate(driver._estate))}
+
+
+def _label(one: Node | str) -> str:
+    return one if isinstance(one, str) else label(one)
+
+
+def _settle(driver: OVM3NodeDriver, node: Node | str, gone_from: str | None, accept: bool) -> str:
     answer = driver.ex_settle_node(node, gone_from, ex_accept=accept)
     said = "".join(f"; {host}: {why}" for host, why in answer["said"].items() if why)
-    text = f"{label(node)}: {claim_text(answer['claim'])}"
+    text = f"{_label(node)}: {claim_text(answer['claim'])}"
     if is_in_doubt(answer["claim"]):
         raise PreconditionFailed(f"{text}{said}; `ovm3 doctor` says what settles it")
     return text

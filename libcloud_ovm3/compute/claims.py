@@ -29,7 +29,8 @@ class Claims(OVM3Base):
         A node without a claim gets its first one, and its repository with it, if all hosts of the
         estate answer and all that have the repository mounted have the host module with claims.
 
-        :param node: The node, or its id. (required)
+        :param node: The node, or its id; or the id of a claim (``repository/directory``) whose
+            definition is gone, as another tool has deleted or moved it. (required)
         :type node: :class:`Node` or ``str``
 
         :param ex_gone_from: A host that has nothing of it any more, neither a domain nor a saved
@@ -57,6 +58,6 @@ class Claims(OVM3Base):
         accept = parse_flag(ex_accept, "ex_accept")
         found = operations.settle_vm.settle(self._estate, object_id(node), gone, accept)
         if found.word:
-            warn(f"VM {found.vm.label}: because you said so, {found.word}", stacklevel=2)
+            warn(f"VM {found.label}: because you said so, {found.word}", stacklevel=2)
         claim = estate.claim_data.claim_data(found.claim, found.hosts)
         return {"claim": claim, "said": dict(found.said), "word": found.word}

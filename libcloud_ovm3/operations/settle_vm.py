@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
+from libcloud_ovm3.agent.vm_claims import RepositoryClaims, VMClaim, document_of
 from libcloud_ovm3.errors import Ovm3Error, PreconditionFailed
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.guards import Guard, hosts_of
@@ -20,20 +20,18 @@ from libcloud_ovm3.operations.gone_host import find_gone, registered_hosts, requ
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.progress import waiting
 
-if TYPE_CHECKING:
-    from libcloud_ovm3.agent.vm_claims import VMClaim
-
 
 @dataclass(frozen=True)
 class SettledVM:
     """The claim of a VM after its hosts have looked.
 
+    :ivar label: How messages name the VM.
     :ivar hosts: The hosts that have its repository mounted.
     :ivar said: What each host in the claim has said, by its label; "" if it could tell.
     :ivar word: What was written by the word of a person; "": nothing.
     """
 
-    vm: VM
+    label: str
     claim: VMClaim
     hosts: tuple[HostView, ...]
     said: Mapping[str, str]
@@ -47,6 +45,7 @@ def settle(
 
     A VM that has no claim gets its first one, with all hosts that have its repository mounted.
 
+    :param vm_id: of the VM; or the id of a claim (repository/directory) whose definition is gone.
     :param gone_from: a host that is to be taken out, by its server uuid, address or name. It is
         asked itself if it has claims. One without them must not list the VM, and one that does not
         answer must not answer anything.
@@ -59,9 +58,13 @@ def settle(
     """
     operation = Operation(estate)
     snapshot = read_estate(estate)
-    vm = snapshot.vm(vm_id)
-    definition, guard = _guarded(snapshot, vm)
-    with waiting(f"VM {vm.name!r}: its hosts look what they have of it", vm=vm.id):
+    left = _left(snapshot, vm_id)
+    if left is None:
+        vm = snapshot.vm(vm_id)
+        (definition, guard), label = _guarded(snapshot, vm), vm.label
+    else:
+        (definition, guard), label = left, f"of claim {vm_id}, which is not defined"
+    with waiting(f"VM {definition.name!r}: its hosts look what they have of it", vm=vm_id):
         claim, said = look(operation, definition)
     words = []
     if gone_from is not None:
@@ -70,7 +73,22 @@ def settle(
     if accept:
         claim, word = _accept(operation, definition, guard, claim)
         words.append(word)
-    return SettledVM(vm, claim, guard.hosts, said, "; ".join(words))
+    return SettledVM(label, claim, guard.hosts, said, "; ".join(words))
+
+
+def _left(snapshot: EstateSnapshot, claim_id: str) -> tuple[Definition, Guard] | None:
+    """The claim of this id, if no VM is defined there any more, as another tool has deleted or
+    moved it: it holds disks until its hosts have looked. None: there is none."""
+    for repository in snapshot.repositories:
+        key, _, directory = claim_id.partition("/")
+        if repository.id == key and isinstance(repository.claims, RepositoryClaims):
+            defined = [one for vm in snapshot.vms.values() for one in vm.definitions]
+            claim = repository.claims.claims.get(document_of(directory))
+            is_defined = (key, directory) in [(one.repository_id, one.directory) for one in defined]
+            if isinstance(claim, VMClaim) and not is_defined:
+                guard = Guard(claim.folder, repository.mounted_on, claim)
+                return Definition(key, directory, None, guard=guard), guard
+    return None
 
 
 def _guarded(snapshot: EstateSnapshot, vm: VM) -> tuple[Definition, Guard]:

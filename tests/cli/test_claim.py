@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from libcloud_ovm3.agent.hostmodule import HostModule
+from libcloud_ovm3.errors import PreconditionFailed
 from libcloud_ovm3.estate import guards
 from libcloud_ovm3.simulator import Simulator
 from tests.cli.running import on
@@ -105,3 +106,29 @@ def test_settle_says_why_a_claim_stays_in_doubt(sim: Simulator) -> None:
     done = on(sim, "claim", "settle", "seed-1", "--gone-from", FAR)
     assert (done.exit_code, done.stdout) == (0, f"seed-1 ({node.id}): free\n"), done.stderr
     assert FAR in on(sim, "claim", "show", "seed-1").stdout  # what was said stays in it
+
+
+def test_settle_lets_go_of_disks_of_a_vm_that_another_tool_has_deleted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(guards, "BEGINS", True)
+    with simulate(2, vms=0, templates=0, host_module=True) as sim:
+        first, second = sim.add_vm("first"), sim.add_vm("second")
+        driver = driver_for(sim)
+        machines = sim.path_of(sim.repository_id) / "VirtualMachines"
+        for directory, by in ((first, f"{sim.repository_id}/{first}"), (second, "--all")):
+            driver.start_node(directory, ex_location="ovm-1")
+            text = (machines / directory / "vm.cfg").read_text()
+            [volume] = [one for one in driver.list_volumes() if one.id in text]
+            sim.other_program(0, "stop_vm", sim.repository_id, directory, True)
+            sim.wait(10)
+            sim.other_program(0, "delete_vm", sim.repository_id, directory)
+            user = sim.add_vm(f"after {directory}", disk=False)
+            with pytest.raises(PreconditionFailed, match=f"settle {sim.repository_id}/{directory}"):
+                driver.attach_volume(driver.ex_get_node(user), volume)
+            done = on(sim, "claim", "settle", by)
+            assert (done.exit_code, f"/{directory}: free, its" in done.stdout) == (0, True), done
+            assert driver.attach_volume(driver.ex_get_node(user), volume)
+            done = on(sim, "claim", "settle", f"{sim.repository_id}/{user}")  # defined: as well
+            assert (done.exit_code, ": free" in done.stdout) == (0, True), done
+            driver.detach_volume(volume)
