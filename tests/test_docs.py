@@ -29,7 +29,6 @@ from libcloud.utils import loggingconnection
 from libcloud_ovm3 import OVM3NodeDriver, OVM3StorageDriver, errors, installer, storage_errors
 from libcloud_ovm3.cli.commands import ovm3
 from libcloud_ovm3.errors import Ovm3Error
-from libcloud_ovm3.estate import guards
 from libcloud_ovm3.estate.claim_data import all_claims
 from libcloud_ovm3.estate.vms import read_estate
 from libcloud_ovm3.estates_file.changing import add_estate
@@ -145,7 +144,6 @@ def test_commands_for_volumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_commands_for_claims(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    monkeypatch.setattr(guards, "BEGINS", True)
     with simulate(hosts=1, vms=0, host_module=True) as sim:
         sim.add_vm("web-1")
         entry = {"hosts": [address_of(sim)], "pins": pins_of(sim)}

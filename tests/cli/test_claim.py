@@ -12,7 +12,6 @@ import pytest
 
 from libcloud_ovm3.agent.hostmodule import HostModule
 from libcloud_ovm3.errors import PreconditionFailed
-from libcloud_ovm3.estate import guards
 from libcloud_ovm3.simulator import Simulator
 from tests.cli.running import on
 from tests.support import driver_for, simulate
@@ -75,10 +74,7 @@ def test_claims_are_shown_wherever_a_vm_is(sim: Simulator) -> None:
     assert "not defined" in on(sim, "claim", "show", other["id"]).stdout
 
 
-def test_settle_makes_first_claims_and_has_hosts_look(
-    sim: Simulator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(guards, "BEGINS", True)
+def test_settle_makes_first_claims_and_has_hosts_look(sim: Simulator) -> None:
     driver = driver_for(sim)
     [node] = driver.list_nodes()
     done = on(sim, "claim", "settle", "--all")

@@ -15,7 +15,6 @@ from libcloud_ovm3.agent.connection import AgentConnection
 from libcloud_ovm3.agent.identifiers import undashed
 from libcloud_ovm3.agent.vm_claims import VMClaim
 from libcloud_ovm3.errors import AgentFault, Ovm3Error
-from libcloud_ovm3.estate import guards
 from libcloud_ovm3.estate.vms import read_estate
 from libcloud_ovm3.simulator import Simulator
 from tests.operations.attaching import DATA, add_disk, path_of
@@ -163,8 +162,7 @@ OPERATIONS = {
 @contextmanager
 def make_sim(operation: Operation, personality: str) -> Iterator[Simulator]:
     options = {"personality": personality, "host_module": True, "secure": False}
-    with pytest.MonkeyPatch.context() as patch, simulate(2, vms=0, **options) as sim:
-        patch.setattr(guards, "BEGINS", True)
+    with simulate(2, vms=0, **options) as sim:
         entries = [f"file:{path_of(sim, SYSTEM)},xvda,w"]
         for name in (DATA, SYSTEM):
             add_disk(sim, name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from libcloud_ovm3.errors import PreconditionFailed
-from libcloud_ovm3.estate import guards
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.vms import VM, read_estate
 from libcloud_ovm3.operations.claim_looks import look
@@ -36,7 +35,6 @@ def test_a_host_that_is_not_seen() -> None:
 
 def test_what_another_tool_has_started(monkeypatch: pytest.MonkeyPatch) -> None:
     """It runs where its claim does not say: that host is asked, and it can be stopped."""
-    monkeypatch.setattr(guards, "BEGINS", True)
     with simulate(2, vms=0, host_module=True) as sim:
         directory, driver = sim.add_vm("subject", running_on=0), driver_for(sim)
         sim.other_program(0, "stop_vm", sim.repository_id, directory, True)
