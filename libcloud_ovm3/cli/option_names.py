@@ -27,6 +27,7 @@ _TERMS = (
     (r"ex_settle_node with ex_gone_from", "`ovm3 claim settle --gone-from`"),
     (r"ex_gone_from='([^']*)'", r"--gone-from \1"),
     (r"ex_gone_from", "--gone-from"),
+    (r"ex_accept", "--accept"),
     (r"ex_settle_node", "`ovm3 claim settle`"),
     (r"ex_ssh_port", "--ssh-port"),
     (r"ex_hosts", "--host"),

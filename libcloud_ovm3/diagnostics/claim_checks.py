@@ -13,7 +13,7 @@ from libcloud_ovm3.agent.identifiers import undashed
 from libcloud_ovm3.agent.vm_claims import RepositoryClaims
 from libcloud_ovm3.diagnostics.finding import Finding
 from libcloud_ovm3.diagnostics.inventory import name_of
-from libcloud_ovm3.estate.claim_data import UNREAD, all_claims, claim_text, is_in_doubt
+from libcloud_ovm3.estate.claim_data import NO_CLAIM, UNREAD, all_claims, claim_text, is_in_doubt
 from libcloud_ovm3.estate.guards import MOVING, ON
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.repositories import Repository
@@ -29,8 +29,18 @@ def check_claims(snapshot: EstateSnapshot) -> Iterator[Finding]:
     claims = all_claims(snapshot)
     if claims:
         kinds = Counter(one["kind"] for one in claims)
-        counts = ", ".join(f"{number} {kind}" for kind, number in kinds.items())
-        yield Finding("ok", "claims", f"{len(claims)} VMs are guarded by claims: {counts}")
+        without = kinds.pop(NO_CLAIM, 0)
+        if kinds:
+            counts = ", ".join(f"{number} {kind}" for kind, number in kinds.items())
+            yield Finding("ok", "claims", f"{kinds.total()} VMs are guarded by claims: {counts}")
+        if without:
+            yield Finding(
+                "note",
+                "claims",
+                f"{without} VMs have no claim yet",
+                "each gets one with its first change, for which all hosts look what they have",
+                "`ovm3 claim settle --all` makes them now",
+            )
     for claim in claims:
         yield from _check_claim(claim, snapshot)
 
@@ -86,7 +96,7 @@ def _check_claim(claim: _Claim, snapshot: EstateSnapshot) -> Iterator[Finding]:
     elif claim["state"] == "running":
         what = f"{claim['function']} of {claim['client']} is under way"
         yield Finding("note", "claim", f"{who}: {what} (operation {claim['operation']})")
-    elif vm is not None:
+    elif vm is not None and claim["kind"] != NO_CLAIM:
         yield from _check_against_lists(claim, vm, who)
     if claim["taken"]:
         yield Finding(
