@@ -61,10 +61,11 @@ def _make(dom0, request, hosts, here):
         named[_digits(host)] = (host, '')
     named[_digits(here[0])] = here
     try:
+        made = claims.first_claim(named.values(), claim_disks.field(
+            dom0, claim_disks.of_content(content)))
+        made[claims.CONTENT] = content  # which VM it was, if another tool deletes vm.cfg meanwhile
         return claim_store.write(dom0, request['client'], request['operation'], request['mount'],
-                                 request['document'], request['folder'], 1,
-                                 claims.first_claim(named.values(), claim_disks.field(
-                                     dom0, claim_disks.of_content(content))))
+                                 request['document'], request['folder'], 1, made)
     except errors.Conflict:  # another host has made it
         if not claim_store.read(dom0, request['mount'], request['document'])[1]:
             raise

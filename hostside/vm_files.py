@@ -12,7 +12,7 @@ from libcloud_ovm3_host.compat import bytes_type, md5, plain, text_type, to_byte
 _PLAIN = re.compile(u'[A-Za-z0-9][A-Za-z0-9._-]{0,79}\\Z')
 _SLASH = '/'.encode('ascii')
 _DIRECT_SECONDS = 30
-_ASSIGNED = u'^%s[ \\t]*=[ \\t]*(["\'])([A-Za-z0-9_.:+-]+)\\1[ \\t]*$'
+_ASSIGNED = u'^%s[ \\t]*=[ \\t]*(["\'])([A-Za-z0-9_.:+-]+)\\1[ \\t]*(?:#.*)?$'
 _UUID = re.compile(u'[0-9a-f]{32}\\Z')
 
 

@@ -62,6 +62,13 @@ def test_a_first_claim_is_made_whatever_the_look_says(host):
     assert 'its uuid cannot be told' in made['why']
 
 
+def test_another_tool_deletes_the_vm_before_all_have_looked(host, other):
+    """The first claim keeps its vm.cfg: else nothing would say which VM its other host has."""
+    assert hosts_of(host.claim()) == [TWO]
+    os.remove(host.vm_cfg())
+    assert other.settle()['kind'] == 'gone'
+
+
 def test_another_host_makes_the_first_claim_just_now(host, other, monkeypatch):
     """The VM keeps that one."""
     registered, made = claim_store.registered, []

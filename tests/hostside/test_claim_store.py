@@ -116,7 +116,7 @@ def test_what_is_no_server(value):
 def test_which_vm_it_is_has_to_be_clear(text):
     with pytest.raises(errors.Failed):
         vm_files.identity(to_bytes(text))
-    found = vm_files.identity(to_bytes('# x\nname="web-1"\nuuid =  \'%s\'\n' % ('0B' * 16)))
+    found = vm_files.identity(to_bytes('# x\nname="web-1"  # "x"\nuuid =  \'%s\'#\n' % ('0B' * 16)))
     assert found == ('0b0b0b0b-0b0b-0b0b-0b0b-0b0b0b0b0b0b', 'web-1')
 
 
