@@ -23,7 +23,7 @@ from libcloud_ovm3.estate.claim_data import (
     find_claim,
     is_in_doubt,
 )
-from libcloud_ovm3.estate.guards import FREE, GONE
+from libcloud_ovm3.estate.guards import FREE, GONE, ON
 from libcloud_ovm3.estate.vms import read_estate
 
 
@@ -86,9 +86,9 @@ def settle(
 ) -> None:
     """Have all hosts look for VMs, and print what the claims say then.
 
-    VMs without a claim get their first one. The exit status is 1 if a claim stays in doubt: the
-    message says which host cannot tell, and why. What only you can tell is said with --gone-from
-    or --accept, of one VM.
+    VMs without a claim get their first one. The exit status is 1 if a claim stays in doubt, or the
+    host that it names could not look: the message says which, and why. What only you can tell is
+    said with --gone-from or --accept, of one VM.
 
     A claim whose definition is gone holds disks until its hosts have looked: --all has them look,
     or give its id, as `ovm3 claim list` shows it.
@@ -127,6 +127,7 @@ def _settle(driver: OVM3NodeDriver, node: Node | str, gone_from: str | None, acc
     answer = driver.ex_settle_node(node, gone_from, ex_accept=accept)
     said = "".join(f"; {host}: {why}" for host, why in answer["said"].items() if why)
     text = f"{_label(node)}: {claim_text(answer['claim'])}"
-    if is_in_doubt(answer["claim"]):
+    kind = answer["claim"]["kind"]
+    if is_in_doubt(answer["claim"]) or (kind == ON and said and gone_from is None):
         raise PreconditionFailed(f"{text}{said}; `ovm3 doctor` says what settles it")
     return text

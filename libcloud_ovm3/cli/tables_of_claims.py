@@ -17,6 +17,10 @@ _CLAIMS = (
     Column("repository", lambda one: one["repository"] or one["repository_id"], True),
     Column("id", "id"),
 )
+_NONE = (
+    "no claims: nothing guards VMs against a second start; when all hosts have the host module, "
+    "`ovm3 claim settle --all` makes them"
+)
 _TEXTS = ("outcome", "fault", "paused", "taken", "why")
 
 
@@ -28,7 +32,7 @@ def tell_unread(snapshot: EstateSnapshot) -> None:
 
 def show_claims(claims: Iterable[Record], form: str) -> None:
     """Print claims with the hosts that they name."""
-    show_records(form, claims, _CLAIMS, "no claims")
+    show_records(form, claims, _CLAIMS, _NONE)
 
 
 def show_claim(claim: Record, form: str) -> None:
@@ -44,10 +48,15 @@ def _lines(one: Record) -> Iterator[tuple[str, object]]:
     yield "version", one["version"] or None
     for host in one["hosts"]:
         boot = f", boot {host['boot']}" if host["boot"] else ""
-        yield "host", f"{host['host'] or 'not read'} ({host['id']}){boot}"
+        yield "host", f"{_name(host)} ({host['id']}){boot}"
     for disk in one["disks"]:
         yield "disk", f"{disk['path']}, mode {disk['mode']}"
     if one["operation"]:
         yield "operation", f"{one['operation']} of {one['client']}"
     for key in _TEXTS:
         yield key, one[key]
+
+
+def _name(host: Record) -> str:
+    last = f", last at {host['address']}" if host["address"] else ""
+    return host["host"] or f"not read{last}"

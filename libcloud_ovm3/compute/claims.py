@@ -59,5 +59,5 @@ class Claims(OVM3Base):
         found = operations.settle_vm.settle(self._estate, object_id(node), gone, accept)
         if found.word:
             warn(f"VM {found.label}: because you said so, {found.word}", stacklevel=2)
-        claim = estate.claim_data.claim_data(found.claim, found.hosts)
+        claim = estate.claim_data.claim_data(found.claim, found.hosts, found.addresses)
         return {"claim": claim, "said": dict(found.said), "word": found.word}

@@ -18,6 +18,7 @@ from libcloud_ovm3.estate.guards import MOVING, ON
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.repositories import Repository
 from libcloud_ovm3.estate.vms import VM, EstateSnapshot
+from libcloud_ovm3.pages import page
 
 _Claim = Mapping[str, Any]
 
@@ -65,7 +66,7 @@ def _check_repository(repository: Repository) -> Iterator[Finding]:
                 f"repository {repository.label} has claims, and {name_of(host)}, which has it "
                 f"mounted, has no host module that knows claims",
                 "no VM of it is started there, and a claim that names this host stays in doubt",
-                f"`ovm3 host install {host.address.host}`",
+                f"`ovm3 host install {host.address}`",
             )
 
 
@@ -97,7 +98,7 @@ def _check_claim(claim: _Claim, snapshot: EstateSnapshot) -> Iterator[Finding]:
         what = f"{claim['function']} of {claim['client']} is under way"
         yield Finding("note", "claim", f"{who}: {what} (operation {claim['operation']})")
     elif vm is not None and claim["kind"] != NO_CLAIM:
-        yield from _check_against_lists(claim, vm, who)
+        yield from _check_against_lists(claim, vm, who, snapshot)
     if claim["taken"]:
         yield Finding(
             "note",
@@ -113,11 +114,9 @@ def _doubt(claim: _Claim, who: str, snapshot: EstateSnapshot) -> Finding:
     for one in claim["hosts"]:
         host, name = _view(one["id"], snapshot), one["host"]
         if host is None:
-            gone = f"{_settle(claim)[:-1]} --gone-from {one['id']}`"
-            last = _last_address(claim, one["id"], snapshot)
             advice.append(
-                f"bring host {one['id']}{last and f' (last at {last})'} online, or if it is off or "
-                f"gone for good, {gone}"
+                f"bring host {_where(one)} online, or if it is off or gone for good, "
+                f"{_gone(claim, one['id'])}"
             )
         elif host.module_claims is None:
             advice.append(f"install the host module on {name} (`ovm3 host install {name}`)")
@@ -136,7 +135,9 @@ def _doubt(claim: _Claim, who: str, snapshot: EstateSnapshot) -> Finding:
     )
 
 
-def _check_against_lists(claim: _Claim, vm: VM, who: str) -> Iterator[Finding]:
+def _check_against_lists(
+    claim: _Claim, vm: VM, who: str, snapshot: EstateSnapshot
+) -> Iterator[Finding]:
     """Compare a settled claim with where the VM was seen. It may have changed in between."""
     claimed = {undashed(one["id"]) for one in claim["hosts"]}
     live = {undashed(one.host.server.uuid): name_of(one.host) for one in vm.live}
@@ -151,6 +152,32 @@ def _check_against_lists(claim: _Claim, vm: VM, who: str) -> Iterator[Finding]:
             _settle(claim),
         )
     elif claim["kind"] == ON and not live:
+        yield from _not_listed(claim, who, snapshot)
+
+
+def _not_listed(claim: _Claim, who: str, snapshot: EstateSnapshot) -> Iterator[Finding]:
+    """Report a VM that the host of its claim does not list: what that means depends on the host."""
+    host = _view(claim["hosts"][0]["id"], snapshot)
+    if host is None:
+        yield Finding(
+            "note",
+            "claim",
+            f"{who}: its claim is {claim_text(claim)}, and that host was not read",
+            "as far as known it runs there: it is neither started elsewhere nor deleted",
+            f"bring host {_where(claim['hosts'][0])} online; if you have seen "
+            f"that it is powered off, {page('a-host-is-dead.md')}",
+        )
+    elif host.module_claims is None:
+        yield Finding(
+            "warning",
+            "claim",
+            f"{who}: its claim is {claim_text(claim)}, where it is not listed, and no host module "
+            "can look",
+            "it is neither started elsewhere nor deleted until that host has looked",
+            f"`ovm3 host install {host.address}`, then {_settle(claim)}; or, if you have seen that "
+            f"nothing of it is there, {_gone(claim, claim['hosts'][0]['id'])}",
+        )
+    else:
         yield Finding(
             "note",
             "claim",
@@ -166,15 +193,17 @@ def _view(host_id: str, snapshot: EstateSnapshot) -> HostView | None:
     return same[0] if same else None
 
 
-def _last_address(claim: _Claim, host_id: str, snapshot: EstateSnapshot) -> str:
-    """The address that a host had when it last wrote a claim of this repository; "": unknown."""
-    repository = snapshot.repository(claim["repository_id"])
-    claims = repository.claims if repository else None
-    return claims.hosts.get(host_id, "") if isinstance(claims, RepositoryClaims) else ""
+def _where(host: Mapping[str, Any]) -> str:
+    """A host that was not read, with the address that it had when it last wrote a claim."""
+    return f"{host['id']} (last at {host['address']})" if host["address"] else str(host["id"])
 
 
 def _settle(claim: _Claim) -> str:
     return f"`ovm3 claim settle {claim['vm_id'] or claim['id']}`"
+
+
+def _gone(claim: _Claim, host_id: str) -> str:
+    return f"{_settle(claim)[:-1]} --gone-from {host_id}`"
 
 
 def _names(hosts: tuple[HostView, ...]) -> str:

@@ -278,7 +278,7 @@ def _report_module(group: Sequence[MemberData]) -> Finding:
         )
     means = (
         "listing takes one call per VM; files and documents in repositories, and the guests that "
-        "the next boot starts, cannot be read"
+        "the next boot starts, cannot be read; nothing keeps two clients from starting a VM twice"
     )
     return {
         "present": Finding(

@@ -33,7 +33,7 @@ def guard_data(guard: Guard | None) -> dict[str, Any] | None:
     if guard is None:
         return None
     if guard.claim is not None:
-        return claim_data(guard.claim, guard.hosts)
+        return claim_data(guard.claim, guard.hosts, guard.addresses)
     kind = UNREAD if guard.error else NO_CLAIM
     known: dict[str, Any] = {
         "kind": kind,
@@ -45,20 +45,30 @@ def guard_data(guard: Guard | None) -> dict[str, Any] | None:
     return {**known, "why": guard.error or None}
 
 
-def claim_data(claim: VMClaim, hosts: Sequence[HostView]) -> dict[str, Any]:
+def claim_data(
+    claim: VMClaim, hosts: Sequence[HostView], addresses: Mapping[str, str]
+) -> dict[str, Any]:
     """A claim: ``kind``, ``version``, ``hosts`` (``id``: server uuid; ``host``: its name, None if
-    it is none of these; ``boot``), ``disks`` (``path``, ``mode``) and the texts of
+    it is none of these; ``address``: its IP address, of one that is none of these the last that is
+    known; ``boot``), ``disks`` (``path``, ``mode``) and the texts of
     :class:`.VMClaim` of the same names, None where it has none. ``source`` and ``target`` are
     names of hosts where these are known.
     """
-    names = _names(claim, hosts)
+    views = hosts_of(claim, hosts)
+    names = {host: one.server.hostname or one.label for host, one in views.items() if one}
+    known = {**addresses, **{host: one.address.host for host, one in views.items() if one}}
     texts = {key: getattr(claim, key) or None for key in _TEXTS}
     texts |= {key: names.get(texts[key] or "", texts[key]) for key in ("source", "target")}
     return {
         "kind": claim.kind or NO_CLAIM,
         "version": claim.version,
         "hosts": [
-            {"id": host, "host": names.get(host), "boot": boot or None}
+            {
+                "id": host,
+                "host": names.get(host),
+                "address": known.get(host) or None,
+                "boot": boot or None,
+            }
             for host, boot in claim.hosts
         ],
         "disks": [{"path": path, "mode": mode} for mode, path in claim.disks],
@@ -66,14 +76,9 @@ def claim_data(claim: VMClaim, hosts: Sequence[HostView]) -> dict[str, Any]:
     }
 
 
-def _names(claim: VMClaim, hosts: Sequence[HostView]) -> dict[str, str]:
-    views = hosts_of(claim, hosts)
-    return {host: view.server.hostname or view.label for host, view in views.items() if view}
-
-
 def claim_text(claim: Mapping[str, Any]) -> str:
     """Such data in a few words, as lists show it."""
-    hosts = ", ".join(one["host"] or one["id"] for one in claim["hosts"])
+    hosts = ", ".join(one["host"] or one["address"] or one["id"] for one in claim["hosts"])
     begun = [claim["function"], claim["state"]] if claim["operation"] else []
     text = f" ({', '.join(filter(None, begun))})" if any(begun) else ""
     if claim["error"]:
@@ -116,13 +121,14 @@ def _claims_in(repository: Repository, snapshot: EstateSnapshot) -> Iterator[dic
                 named.add(document_of(one.directory))
                 guard = replace(one.guard, hosts=snapshot.hosts)
                 yield _listed(one.directory, vm, known, guard_data(guard) or {})
-    found = repository.claims.claims if isinstance(repository.claims, RepositoryClaims) else {}
-    for document, claim in found.items():
+    if not isinstance(repository.claims, RepositoryClaims):
+        return
+    for document, claim in repository.claims.claims.items():
         if document not in named:
             if isinstance(claim, str):
                 guard = Guard("", snapshot.hosts, error=claim)
             else:
-                guard = Guard("", snapshot.hosts, claim)
+                guard = Guard("", snapshot.hosts, claim, addresses=repository.claims.hosts)
             yield _listed(document.removeprefix("vm-"), None, known, guard_data(guard) or {})
 
 
@@ -150,5 +156,8 @@ def find_claim(snapshot: EstateSnapshot, text: str) -> dict[str, Any]:
     its = [one for one in found if one["vm_id"] == vm.id]
     if len(its) == 1:
         return its[0]
-    why = "has several claims" if its else "has no claim: the hosts' modules do not guard it"
-    raise PreconditionFailed(f"VM {vm.label} {why}: {vm.where()}", nodes=[vm.summary])
+    if its:
+        why = f"has several definitions, each with a claim: {', '.join(one['id'] for one in its)}"
+    else:
+        why = f"has no claim, so nothing guards it; `ovm3 claim settle {vm.id}` makes the first one"
+    raise PreconditionFailed(f"VM {vm.label} {why}", nodes=[vm.summary])

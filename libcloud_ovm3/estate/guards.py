@@ -41,6 +41,8 @@ class Guard:
     :ivar error: Why that is not known; "": it is. Nothing is changed then.
     :ivar unseen: Why another host may have it mounted, too. The first claim of a VM has to name all
         of them, so it is not made then.
+    :ivar addresses: The hosts with claims of this repository, by their server uuids, with the IP
+        address that each had last; "" if it is not known.
     """
 
     folder: str
@@ -48,6 +50,13 @@ class Guard:
     claim: VMClaim | None = None
     error: str = ""
     unseen: tuple[str, ...] = ()
+    addresses: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def label(self, host_id: str) -> str:
+        """How messages name a host of a claim."""
+        view = hosts_by_id(self.hosts).get(undashed(host_id))
+        address = self.addresses.get(host_id)
+        return view.label if view else f"{host_id} (last at {address})" if address else host_id
 
     def with_claim(self, claim: VMClaim) -> Guard:
         """The same with a claim that was read since."""
@@ -74,7 +83,7 @@ def guard_of(
     claim = claims.claims.get(document_of(directory))
     if isinstance(claim, str):
         return Guard(claims.folder, hosts, error=claim)
-    return Guard(claims.folder, hosts, claim, unseen=unseen)
+    return Guard(claims.folder, hosts, claim, unseen=unseen, addresses=claims.hosts)
 
 
 def with_guards(
@@ -101,5 +110,10 @@ def lacks_claims(host: HostView) -> bool:
 
 def hosts_of(claim: VMClaim, hosts: Sequence[HostView]) -> dict[str, HostView | None]:
     """The hosts that a claim names, by their server uuids; None: none of these."""
-    by_id = {undashed(host.server.uuid): host for host in hosts if host.server.uuid}
+    by_id = hosts_by_id(hosts)
     return {name: by_id.get(undashed(name)) for name, _ in claim.hosts}
+
+
+def hosts_by_id(hosts: Sequence[HostView]) -> dict[str | None, HostView]:
+    """These hosts by the 32 digits of their server uuids."""
+    return {undashed(host.server.uuid): host for host in hosts if host.server.uuid}

@@ -79,7 +79,9 @@ def look(operation: Operation, definition: Definition) -> tuple[VMClaim, dict[st
         for name in sorted(named, key=lambda one: (one != claim.source, one not in seen)):
             host = named[name]
             if host is None:
-                said[name] = "it did not answer, or does not have the repository mounted"
+                said[guard.label(name)] = (
+                    "it did not answer, or does not have the repository mounted"
+                )
             elif host.module_claims is None:
                 said[host.label] = "it has no host module with claims"
             elif host.label not in said:
@@ -154,9 +156,9 @@ def _ask(
     raise AssertionError("the last look returns")
 
 
-def described(claim: VMClaim, hosts: tuple[HostView, ...]) -> str:
+def described(claim: VMClaim, guard: Guard) -> str:
     """A claim in a few words, for messages."""
-    names = [one.label if one else name for name, one in hosts_of(claim, hosts).items()]
+    names = [guard.label(name) for name, _ in claim.hosts]
     if claim.error:
         return f"two domains of it were seen ({claim.error})"
     if claim.kind in ("free", "gone", ""):

@@ -113,10 +113,24 @@ def _allowing(
     if _may(function, claim, host):
         return claim
     reasons = "".join(f"; {name}: {why}" for name, why in said.items() if why)
+    what = f"{described(claim, guard)}, so {function} is not possible on {host.label}"
     raise not_changed(
         definition,
-        f"{described(claim, guard.hosts)}, so {function} is not possible on {host.label}{reasons}",
+        f"{what}{reasons}{_advice(claim, reasons)}",
         ChangedMeanwhile if claim.state == "running" else PreconditionFailed,
+    )
+
+
+def _advice(claim: VMClaim, reasons: str) -> str:
+    """What settles a claim that does not allow something."""
+    if claim.state == "running":
+        return "; it is under way: try again when it has ended"
+    if claim.error:
+        return "; destroy one of the two on its host, then ex_settle_node"
+    if not reasons:
+        return ""
+    return (
+        "; mend that and try again, or say what only you can tell: ex_settle_node (docs/claims.md)"
     )
 
 
@@ -192,4 +206,4 @@ def look_once_more(operation: Operation, definition: Definition) -> list[str]:
     if claim.kind in (FREE, GONE):
         return []
     reasons = "".join(f"; {name}: {why}" for name, why in said.items() if why)
-    return [f"VM {definition.name!r}: {described(claim, guard.hosts)}{reasons}"]
+    return [f"VM {definition.name!r}: {described(claim, guard)}{reasons}"]

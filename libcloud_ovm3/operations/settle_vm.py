@@ -27,6 +27,7 @@ class SettledVM:
 
     :ivar label: How messages name the VM.
     :ivar hosts: The hosts that have its repository mounted.
+    :ivar addresses: Where hosts with claims were last, by their server uuids.
     :ivar said: What each host in the claim has said, by its label; "" if it could tell.
     :ivar word: What was written by the word of a person; "": nothing.
     """
@@ -34,6 +35,7 @@ class SettledVM:
     label: str
     claim: VMClaim
     hosts: tuple[HostView, ...]
+    addresses: Mapping[str, str]
     said: Mapping[str, str]
     word: str = ""
 
@@ -73,7 +75,7 @@ def settle(
     if accept:
         claim, word = _accept(operation, definition, guard, claim)
         words.append(word)
-    return SettledVM(label, claim, guard.hosts, said, "; ".join(words))
+    return SettledVM(label, claim, guard.hosts, guard.addresses, said, "; ".join(words))
 
 
 def _left(snapshot: EstateSnapshot, claim_id: str) -> tuple[Definition, Guard] | None:
@@ -86,7 +88,8 @@ def _left(snapshot: EstateSnapshot, claim_id: str) -> tuple[Definition, Guard] |
             claim = repository.claims.claims.get(document_of(directory))
             is_defined = (key, directory) in [(one.repository_id, one.directory) for one in defined]
             if isinstance(claim, VMClaim) and not is_defined:
-                guard = Guard(claim.folder, repository.mounted_on, claim)
+                addresses = repository.claims.hosts
+                guard = Guard(claim.folder, repository.mounted_on, claim, addresses=addresses)
                 return Definition(key, directory, None, guard=guard), guard
     return None
 

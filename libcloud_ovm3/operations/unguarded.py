@@ -38,7 +38,7 @@ def claim_for(operation: Operation, host: HostView, definition: Definition) -> b
     if claim is None or claim.kind != FREE:
         claim, _ = look(operation, definition)
     if claim.kind != FREE:
-        raise not_changed(definition, f"{described(claim, guard.hosts)}, so it is not free")
+        raise not_changed(definition, f"{described(claim, guard)}, so it is not free")
     said = word_door.words("ex_unguarded", host.label, "it has no claims")
     host_id = undashed(host.server.uuid or "") or ""
     word_door.put_in(operation, able, definition, claim, host_id, said)

@@ -39,10 +39,10 @@ def test_claims_are_shown_wherever_a_vm_is(sim: Simulator) -> None:
     driver = driver_for(sim)
     [node] = driver.list_nodes()
     assert (node.extra["claim"] or {"kind": "none"})["kind"] == "none"
-    shown = on(sim, "claim", "list").stdout
-    assert shown.strip() == "no claims" or "seed-1\tnone yet" in shown
-    done = on(sim, "claim", "show", "seed-1")
-    assert (done.exit_code, "has no claim" in done.stderr) == (1, True) or "none yet" in done.stdout
+    assert "no claims: " in (text := on(sim, "claim", "list", "--no-host-module").stdout)
+    assert "`ovm3 claim settle --all`" in text
+    done = on(sim, "claim", "show", "seed-1", "--no-host-module")
+    assert (done.exit_code, f"`ovm3 claim settle {node.id}`" in done.stderr) == (1, True)
     claim_of(sim, node.extra["directory"])
     sim.add_vm("old", uuid="0004fb00-0006-0000-aaaa-00000000bbbb")
     gone = next(one for one in driver.list_nodes() if one.name == "old").extra["directory"]
@@ -87,6 +87,9 @@ def test_settle_makes_first_claims_and_has_hosts_look(sim: Simulator) -> None:
     driver.start_node(node)
     done = on(sim, "claim", "settle", "seed-1")
     assert done.stdout == f"seed-1 ({node.id}): on {driver.ex_get_node(node.id).extra['host']}\n"
+    sim.remove_host_module([one.hostname for one in sim.hosts].index(done.stdout.split()[-1]))
+    done = on(sim, "claim", "settle", "seed-1")  # nobody has looked: it is not known
+    assert (done.exit_code, "no host module with claims; `ovm3 doctor`" in done.stderr) == (1, True)
     for wrong in ((), ("seed-1", "--all"), ("--all", "--accept")):
         done = on(sim, "claim", "settle", *wrong)
         assert (done.exit_code, "or --all" in done.stderr) == (2, True)

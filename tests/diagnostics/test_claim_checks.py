@@ -45,7 +45,7 @@ def found(of: VMClaim | str, runs: bool = False, second: bool = True) -> list[tu
     data = inventory_data(views, definitions, repositories=[place])
     checked = run_checks(collected(data))
     of_all = [one.advice for one in checked if one.about == "claims"]
-    assert of_all == ([""] if second else ["`ovm3 host install 192.0.2.2`", ""])
+    assert of_all == ([""] if second else ["`ovm3 host install 192.0.2.2:8899`", ""])
     return [(one.level, one.found, one.advice) for one in checked if one.about == "claim"]
 
 
@@ -57,7 +57,7 @@ def found(of: VMClaim | str, runs: bool = False, second: bool = True) -> list[tu
         (
             claim("doubt", ONE, FAR),
             "warning",
-            f"in doubt on ovm-1, {FAR}",
+            "in doubt on ovm-1, 192.0.2.9",
             f"bring host {FAR} (last at 192.0.2.9) online, or if it is off or gone for good, "
             f"{SETTLE[:-1]} --gone-from {FAR}`",
         ),
@@ -75,6 +75,7 @@ def found(of: VMClaim | str, runs: bool = False, second: bool = True) -> list[tu
         ),
         ("line 1: not understood", "error", "cannot be read: line 1", "newer version"),
         (claim("on", ONE), "note", "on ovm-1, where it is not listed", SETTLE),
+        (claim("on", FAR), "note", "on 192.0.2.9, and that host was not", "a-host-is-dead.md"),
         (claim("free", taken="h: me, off"), "note", "by a person: h: me, off", ""),
     ],
 )
@@ -97,3 +98,6 @@ def test_a_settled_claim_is_compared_with_the_lists() -> None:
 def test_hosts_that_cannot_keep_to_claims() -> None:
     [(_, _, advice)] = found(claim("doubt", TWO), second=False)
     assert "install the host module on ovm-2" in advice
+    [(level, _, advice)] = found(claim("on", TWO), second=False)
+    assert (level, advice.startswith("`ovm3 host install 192.0.2.2:8899`, ")) == ("warning", True)
+    assert advice.endswith(f"{SETTLE[:-1]} --gone-from {TWO}`")

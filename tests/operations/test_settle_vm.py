@@ -59,7 +59,11 @@ def test_a_dead_host_is_taken_out_by_word_of_a_person(personality: str) -> None:
         sim.hosts[OFF].shut_down()
         said = quietly(driver.ex_settle_node, node_id)
         assert (said["claim"]["kind"], hosts_in(said["claim"])) == (ON, [gone])
-        assert "did not answer" in said["said"][gone]
+        label = f"{gone} (last at {sim.hosts[OFF].address})"
+        assert "did not answer" in said["said"][label]
+        assert said["claim"]["hosts"][0]["address"] == sim.hosts[OFF].address
+        with pytest.raises(PreconditionFailed, match="ex_hosts_off"):
+            quietly(driver.start_node, node_id)
         with pytest.raises(HostNotFound, match=gone):
             quietly(driver.ex_settle_node, node_id, sim.hosts[0].address)
         with pytest.warns(Ovm3Warning, match=f"because you said so, host {gone}"):
@@ -88,6 +92,8 @@ def test_a_host_without_the_module_must_not_list_it(personality: str) -> None:
         assert calls_of(sim, *PERSON) == []
         assert quietly(driver.stop_node, node_id, ex_force=True)
         assert claim_of(sim)["kind"] == ON
+        with pytest.raises(PreconditionFailed, match=r"no host module .*; mend.*ex_settle_node \("):
+            quietly(driver.start_node, node_id)  # nobody has looked
         assert quietly(driver.ex_settle_node, node_id, name)["claim"]["kind"] == FREE
 
 
