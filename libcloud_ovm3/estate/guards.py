@@ -108,6 +108,13 @@ def lacks_claims(host: HostView) -> bool:
     return not host.claims and not host.notice and (host.module is None or host.module_api > 0)
 
 
+def why_no_claims(host: HostView) -> str:
+    """Why a host does not look what it has of a VM, for messages."""
+    if lacks_claims(host):
+        return "it has no host module with claims"
+    return f"its host module failed{f': {host.notice}' if host.notice else ''}"
+
+
 def hosts_of(claim: VMClaim, hosts: Sequence[HostView]) -> dict[str, HostView | None]:
     """The hosts that a claim names, by their server uuids; None: none of these."""
     by_id = hosts_by_id(hosts)

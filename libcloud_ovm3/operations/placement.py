@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from libcloud_ovm3.agent.identifiers import dashed
 from libcloud_ovm3.errors import HostNotFound, Ovm3Error, PreconditionFailed, SearchIncomplete
 from libcloud_ovm3.estate.definitions import Definition
+from libcloud_ovm3.estate.guards import why_no_claims
 from libcloud_ovm3.estate.hosts import (
     HostView,
     UnreachableHost,
@@ -27,9 +28,8 @@ if TYPE_CHECKING:
 
 NAME_OTHERS = "to leave them out, name the others (location)"
 
-# The way out for a VM with a guard; the reason why a host is left out.
+# The way out for a VM with a guard.
 HOW = "ex_unguarded=True, with ex_location, starts it there nevertheless (docs/claims.md)"
-_NO_CLAIMS = "it has no host module with claims, which the repository of the VM has"
 _TRIES = 1000  # for an id that prefers a certain host; as many as there are hosts are usual
 
 
@@ -250,8 +250,9 @@ def _with_claims(
     hosts: Sequence[HostView], repository_id: str, left_out: list[str]
 ) -> list[HostView]:
     """Those that have claims, as the repository of the VM has; the others are left out."""
-    left_out += [f"{one.label}: {_NO_CLAIMS}" for one in hosts if one.module_claims is None]
     able = [one for one in hosts if one.module_claims is not None]
+    without = [one for one in hosts if one.module_claims is None]
+    left_out += [f"{one.label}: {why_no_claims(one)}" for one in without]
     if not able:
         raise PreconditionFailed(
             f"repository {repository_id} has claims, and no host that can take the VM has"

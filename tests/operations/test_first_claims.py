@@ -51,3 +51,13 @@ def test_what_another_tool_has_started(monkeypatch: pytest.MonkeyPatch) -> None:
             driver.start_node(directory, ex_location="ovm-1")
             sim.other_program(0, "stop_vm", sim.repository_id, directory, True)
             sim.wait(10)
+
+
+def test_a_module_that_fails_is_not_said_to_be_missing() -> None:
+    with simulate(2, vms=0, host_module=True) as sim:
+        directory = sim.add_vm("subject")
+        driver_for(sim).ex_settle_node(directory)
+        sim.misbehave("fault", "libcloud_read_agent", host=0, times=None)
+        driver = driver_for(sim)
+        with pytest.raises(PreconditionFailed, match=r"Left out: ovm-1 \(.*\): its host module f"):
+            driver.start_node(directory, ex_location="ovm-1")
