@@ -204,7 +204,8 @@ def digest_refusal(claim, wanted, read, direct):
         if not direct:
             return 'nothing is recorded of it yet, and its content on the server cannot be read'
     if direct != read:
-        return 'this host still sees an old content of it, or it was changed without a claim'
+        return ('this host still sees an old content of it, or it was changed without a claim; if it '
+                'is right as it is: `ovm3 claim settle --accept`')
     return ''
 
 
