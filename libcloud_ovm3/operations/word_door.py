@@ -120,8 +120,9 @@ def _written(
     try:
         found = send(_module(host), own)
     except (AgentFault, HostUnreachable) as error:
+        why = f"{host.label}: {error.text}" if isinstance(error, AgentFault) else str(error)
         raise PreconditionFailed(
-            f"{label}, and its claim is as it was: {error}", nodes=[definition.summary]
+            f"{label}, and its claim is as it was: {why}", nodes=[definition.summary]
         ) from error
     except OutcomeUnknown as error:
         found = _found(operation, host, definition, own, label, error)
