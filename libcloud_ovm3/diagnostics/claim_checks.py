@@ -104,7 +104,8 @@ def _check_claim(claim: _Claim, snapshot: EstateSnapshot) -> Iterator[Finding]:
             "note",
             "claim",
             f"{who}: taken out of its claim by a person: {claim['taken']}",
-            "if that host comes back with the VM, it gives way",
+            "if that host comes back with the VM, it pauses it as soon as it looks "
+            "(`ovm3 claim settle`)",
         )
 
 

@@ -195,7 +195,7 @@ def _require_absent(
         presence = read_presence([host], definition, snapshot.defined_ids)
         if not presence.is_absent:
             raise _not_taken_out(gone, definition, presence.described())
-    return "it has no claims; xend did not list the VM in two looks"
+    return "it has no claims, and xend did not list the VM in two looks"
 
 
 def _not_taken_out(gone: GoneHost, definition: Definition, why: str) -> PreconditionFailed:
