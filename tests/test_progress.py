@@ -12,7 +12,7 @@ from libcloud_ovm3.agent import tlsadvice
 from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.clock import Clock
 from libcloud_ovm3.errors import AgentFault, HostUnreachable, WaitTimeout
-from tests.support import clock_of, driver_for, quietly, simulate
+from tests.support import CHANGE, clock_of, driver_for, quietly, simulate
 
 LOGGER = "libcloud_ovm3.progress"
 
@@ -33,17 +33,21 @@ def test_changes_and_waits_at_info(caplog: pytest.LogCaptureFixture, host_module
         driver = driver_for(sim)
         [node] = driver.list_nodes()
         assert records(caplog) == [], "reads are not reported at INFO"
+        if host_module:
+            driver.ex_settle_node(node)  # its first claim
+            caplog.clear()
         driver.stop_node(node, ex_timeout=240)
         found = records(caplog)
         address = str(driver.connection.address)
-        wait, sent, answered = found
+        wait, sent, answered, *_ = found
         assert wait.getMessage() == (
             f"waiting for VM 'seed-1' to shut down ({node.id}), at most 240 s"
         )
         assert (wait.vm, wait.limit, wait.changes, wait.phase) == (node.id, 240, False, "begin")
-        assert sent.getMessage() == f"sending stop_vm to {address}"
-        assert answered.getMessage() == f"stop_vm: {address} answered"
-        assert (sent.host, sent.function, sent.phase) == (address, "stop_vm", "begin")
+        stop, start = (CHANGE, CHANGE) if host_module else ("stop_vm", "start_vm")
+        assert sent.getMessage() == f"sending {stop} to {address}"
+        assert answered.getMessage() == f"{stop}: {address} answered"
+        assert (sent.host, sent.function, sent.phase) == (address, stop, "begin")
         assert (answered.activity, answered.outcome) == (sent.activity, "answered")
         assert not [r for r in found if sim.password in r.getMessage()]
         caplog.clear()
@@ -51,7 +55,7 @@ def test_changes_and_waits_at_info(caplog: pytest.LogCaptureFixture, host_module
         texts = [record.text for record in records(caplog)]
         assert texts[0] == "VM 'seed-1': reading all hosts again in 5 s"
         assert any(text.startswith("starting VM 'seed-1' on ovm-") for text in texts)
-        assert outcomes(caplog) == [("start_vm", "answered")]
+        assert outcomes(caplog) == [(start, "answered")]
 
 
 @pytest.mark.parametrize(

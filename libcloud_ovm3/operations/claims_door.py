@@ -29,6 +29,7 @@ from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.operations.claim_looks import described, latest, look, not_changed, remember
 from libcloud_ovm3.operations.operation import Operation, new_id
 from libcloud_ovm3.operations.vmcfg_changes import MODULE_POLL, was_refused, was_second
+from libcloud_ovm3.pages import page
 
 START: Final = "start_vm"
 STOP: Final = "stop_vm"
@@ -130,7 +131,8 @@ def _advice(claim: VMClaim, reasons: str) -> str:
     if not reasons:
         return ""
     return (
-        "; mend that and try again, or say what only you can tell: ex_settle_node (docs/claims.md)"
+        f"; mend that and try again, or say what only you can tell: ex_settle_node "
+        f"({page('claims.md')})"
     )
 
 

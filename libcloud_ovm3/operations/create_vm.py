@@ -30,6 +30,7 @@ from libcloud_ovm3.estate.repositories import list_whole
 from libcloud_ovm3.estate.vm_metadata import VMMetadata, recorded_metadata
 from libcloud_ovm3.estate.vms import VM, merge_vms
 from libcloud_ovm3.operations import doors
+from libcloud_ovm3.operations.claim_looks import latest
 from libcloud_ovm3.operations.define_vm import (
     configure,
     define,
@@ -107,6 +108,7 @@ def create(plan: VMPlan) -> tuple[VM, list[str]]:
     if plan.spec.start:
         created = _start(plan, definition, notices)
     else:
+        definition = replace(definition, guard=latest(plan.operation, definition))
         created = merge_vms([], [definition], all_answered=True)[plan.vm_id]
     hosts, others = plan.snapshot.hosts, plan.snapshot.vms.values()
     addresses = recorded_addresses(plan.cards.addresses, others, hosts, estate)
@@ -230,6 +232,7 @@ def _start(plan: VMPlan, definition: Definition, notices: list[str]) -> VM:
         ) from error
     notices += [*cards.notices, *more]
     view = replace(live.host, domains=(live.domain,))
+    definition = replace(definition, guard=latest(plan.operation, definition))
     return merge_vms([view], [definition], all_answered=True)[plan.vm_id]
 
 

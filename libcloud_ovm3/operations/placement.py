@@ -22,6 +22,7 @@ from libcloud_ovm3.estate.networks import NetworkList
 from libcloud_ovm3.estate.vm_bridges import bridges_of
 from libcloud_ovm3.estate.vms import EstateSnapshot
 from libcloud_ovm3.operations.vlan_support import why_lacking
+from libcloud_ovm3.pages import page
 
 if TYPE_CHECKING:
     from libcloud_ovm3.agent.documents import Hardware
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 NAME_OTHERS = "to leave them out, name the others (location)"
 
 # The way out for a VM with a guard.
-HOW = "ex_unguarded=True, with ex_location, starts it there nevertheless (docs/claims.md)"
+HOW = f"ex_unguarded=True, with ex_location, starts it there nevertheless ({page('claims.md')})"
 _TRIES = 1000  # for an id that prefers a certain host; as many as there are hosts are usual
 
 
@@ -119,7 +120,9 @@ def choose_host(
     needed = [definition.repository_id, *(one for one in disks if one and snapshot.repository(one))]
     memory_mb = definition.config.memory_mb if definition.config else None
     bridges = bridges_of(definition.config)
-    wants_claims = definition.guard is not None and not (unguarded and host_id is not None)
+    guard = definition.guard
+    is_guarded = guard is not None and not guard.error  # the doors see to an error
+    wants_claims = is_guarded and not (unguarded and host_id is not None)
     where = (snapshot, needed, memory_mb, host_id, bridges, networks)
     able = [host for host, _ in _with_room(*where, wants_claims=wants_claims)]
     return preferred(able, vm_id)

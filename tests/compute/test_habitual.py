@@ -21,7 +21,7 @@ from tests.support import driver_for, fingerprints_of, simulate
 SUPPORTED = (
     *("ex_hosts_off", "ex_start", "ex_networks", "networks", "ex_description"),
     *("ex_cpus", "ex_memory_mb", "ex_disk_gb", "ex_domain_type", "ex_iso", "ex_volumes"),
-    *("ex_idempotency_key", "ex_metadata", "ex_progress", "ex_tags"),
+    *("ex_idempotency_key", "ex_metadata", "ex_progress", "ex_tags", "ex_unguarded"),
     *("ex_keyname", "ex_network_format", "ex_userdata"),
 )
 KEYWORDS = [
