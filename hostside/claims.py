@@ -14,7 +14,8 @@ gone    as free, and its definition is deleted
 Always true: every host on which the VM is, or may yet come to life, is in it. A host is put in before
 anything may begin there; it is taken out by its own module with the proof of LOOKS, or by a person.
 
-``here`` is the ``(host, boot)`` of this host now. docs/claims.md has a picture, and the reasons.
+``here`` is the ``(host, boot)`` of this host now. docs/claims.md has a picture,
+docs/claims-protocol.md the reasons.
 """
 
 FREE, ON, MOVING, DOUBT, GONE = 'free', 'on', 'moving', 'doubt', 'gone'

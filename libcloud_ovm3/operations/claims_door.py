@@ -137,8 +137,8 @@ def _advice(claim: VMClaim, reasons: str) -> str:
 
 
 def _may(function: str, claim: VMClaim, host: HostView) -> bool:
-    """Whether a claim may allow a function on a host: rule 4 of docs/claims.md, but for what only
-    the host knows, its present boot."""
+    """Whether a claim may allow a function on a host: as hostside/claims.py decides, but for what
+    only the host knows, its present boot."""
     is_named = undashed(host.server.uuid) in [undashed(name) for name, _ in claim.hosts]
     if claim.error:
         return False
