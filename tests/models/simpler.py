@@ -1,8 +1,8 @@
 """Simpler rules that look as good as those of hostside/claims.py, and are not: what each falls to.
 
 The numbers are those of docs/claims-protocol.md. Each takes a configuration and gives a model with
-the simpler rule: another function in a copy of claims.py, or other looks of a host, where the rule is
-about what is looked at and in which order.
+the simpler rule: another function in a copy of claims.py, or other looks of a host, where the rule
+is about what is looked at and in which order.
 """
 
 from __future__ import annotations

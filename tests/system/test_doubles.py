@@ -35,4 +35,5 @@ def test_never_twice_in_many_tries(what: str, way: str, tries: int, faults: bool
 def _try(what: str, way: str, tries: int, faults: bool) -> None:
     found = count(what, way, tries, faults)
     assert (found.doubles, found.tries) == (0, tries), str(found)
-    assert found.answers["started"] or way == "claims", str(found)
+    if way == "module" and not (what == "reboot" and faults):  # all of those few may be refused
+        assert found.answers["started"], str(found)
