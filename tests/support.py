@@ -22,7 +22,6 @@ from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.agent import deadline, liveness
 from libcloud_ovm3.clock import Clock
 from libcloud_ovm3.errors import Ovm3Error, Ovm3Warning
-from libcloud_ovm3.estate.guards import BEGINS
 from libcloud_ovm3.simulator import SimulatedTime, Simulator
 from libcloud_ovm3.simulator.server import http, ports
 
@@ -126,12 +125,7 @@ def calls_of(sim: Simulator, *functions: str) -> list[str]:
     ]
 
 
-CHANGE: Final = "libcloud_change_claimed_vm" if BEGINS else "libcloud_change_vm"  # of vm.cfg
-
-
-def sent_as(function: str) -> str:
-    """The call that arrives where a guarded VM is changed by one of the agent's functions."""
-    return CHANGE if BEGINS else function
+CHANGE: Final = "libcloud_change_claimed_vm"  # of a guarded VM, by one of the agent's functions
 
 
 def functions_of(sim: Simulator) -> list[str]:

@@ -18,13 +18,10 @@ from libcloud_ovm3.clock import Clock
 from libcloud_ovm3.diagnostics.inventory import as_json, take_inventory
 from libcloud_ovm3.errors import (
     AgentFault,
-    OperationIncomplete,
-    Ovm3Error,
     Ovm3Warning,
     PreconditionFailed,
 )
 from libcloud_ovm3.estate.definitions import Definition, read_templates
-from libcloud_ovm3.estate.guards import BEGINS
 from libcloud_ovm3.estate.hosts import BOOT_TIME, HARDWARE
 from libcloud_ovm3.estate.members import MODULE_MISSING_SECONDS
 from libcloud_ovm3.estate.vms import EstateSnapshot, read_estate
@@ -412,16 +409,13 @@ def test_a_disk_that_is_still_held_is_not_deleted() -> None:
         driver = driver_for(sim)
         node = rules.make(driver)
         disk = rules.disk_file(sim, node)
-        error: type[Ovm3Error] = OperationIncomplete
-        why = r"in use: domain 2 .* on ovm-.*; /dev/loop\d+ on ovm-"
-        if BEGINS:  # its claim is not free before that: the definition stays, too
-            error, why = PreconditionFailed, "in doubt.*its disks are still open"
-        with pytest.raises(error, match=why):
+        # Its claim is not free before that: the definition stays, too.
+        with pytest.raises(PreconditionFailed, match=r"in doubt.*its disks are still open"):
             driver.destroy_node(node)
         assert disk.exists()
         assert calls_of(sim, "storage_plugin_destroy") == []
         orphans = [one["path"].rpartition("/")[2] for one in driver.ex_list_orphans()]
-        assert orphans == ([] if BEGINS else [disk.name])
+        assert orphans == []
 
 
 def test_a_disk_is_waited_for() -> None:
@@ -459,12 +453,8 @@ def test_a_module_that_goes_while_a_disk_is_waited_for(failure: str) -> None:
             failure, how["text"] = "fault", 'method "libcloud_file_holders" is not supported'
         for host in (0, 1):
             sim.misbehave(failure, "libcloud_file_holders", host=host, **how)
-        if BEGINS:  # the claim asks the host first, and its look goes on
-            error: type[Ovm3Error] = PreconditionFailed
-            why = "in doubt.*its disks are still open"
-        else:
-            error, why = OperationIncomplete, "unknown: "
-        with pytest.raises(error, match=why):
+        # The claim asks the host first, and its look goes on.
+        with pytest.raises(PreconditionFailed, match=r"in doubt.*its disks are still open"):
             driver.destroy_node(node)
         assert disk.exists()
 
@@ -486,11 +476,8 @@ def test_a_fault_of_the_agent_itself_does_not_say_that_nobody_holds_a_disk(
     assert quietly(driver.ex_get_node, node.id).extra["directory"]
 
 
-def destroy_or_refuse(driver: Any, node: Any) -> None:
+def refuses(driver: Any, node: Any) -> None:
     """Of a VM with a claim nothing is changed by hosts that do not say whether they know claims."""
-    if not BEGINS:
-        driver.destroy_node(node)
-        return
     with pytest.raises(PreconditionFailed, match=r"claims, and ovm-. .* has no host module"):
         driver.destroy_node(node)
 
@@ -503,19 +490,14 @@ def test_a_look_that_fails_hides_no_module(
     node = rules.make(driver)
     for function in functions:
         sim.misbehave("fault", function, times=None, text=text)
-    destroy_or_refuse(driver, node)
-    if BEGINS:
-        assert driver.ex_get_node(node.id)
-        return
-    asked = {call.host_index for call in sim.calls if call.function == "libcloud_file_holders"}
-    assert asked == {0, 1, 2}
+    refuses(driver, node)
+    assert driver.ex_get_node(node.id)
 
 
 def test_a_look_of_another_shape_hides_no_module(driver: Any, sim: Simulator) -> None:
     node = rules.make(driver)
     sim.misbehave("answer", "libcloud_read_agent", times=None, value={"api": "x"})
-    destroy_or_refuse(driver, node)
-    assert BEGINS or "libcloud_file_holders" in calls_of(sim, "libcloud_file_holders")
+    refuses(driver, node)
 
 
 def test_bad_bytes_are_replaced_and_the_rest_is_kept(driver: Any, sim: Simulator) -> None:

@@ -12,10 +12,9 @@ import pytest
 from libcloud.compute.types import DeploymentError
 
 from libcloud_ovm3.errors import OperationIncomplete, WaitTimeout
-from libcloud_ovm3.estate.guards import BEGINS
 from libcloud_ovm3.simulator import Simulator
 from tests.conformance.test_deploy_node import PRIVATE, deploy
-from tests.support import calls_of, driver_for, quietly, sent_as, simulate
+from tests.support import CHANGE, calls_of, driver_for, quietly, simulate
 
 BRIDGE = "10e69b4de3"
 DELETES = ("delete_vm", "stop_vm", "storage_plugin_destroy", "libcloud_delete_file")
@@ -45,7 +44,7 @@ def test_the_third_of_five_creations_hangs(sim: Simulator, function: str) -> Non
     driver = driver_for(sim)
     image = driver.list_images()[0]
     if function == "start_vm":  # through claims it is the third change of the third node
-        sim.misbehave("delayed", sent_as(function), nth=9 if BEGINS else 3, seconds=10**6)
+        sim.misbehave("delayed", CHANGE, nth=9, seconds=10**6)
     else:
         sim.misbehave("hang", function, nth=3, seconds=10**6)
     made, failed = [], []
