@@ -12,7 +12,7 @@ from libcloud.compute.types import NodeState
 
 from libcloud_ovm3.errors import OperationIncomplete, Ovm3Error
 from libcloud_ovm3.simulator import Rule, Simulator
-from tests.support import calls_of, driver_for, fingerprints_of, quietly
+from tests.support import CHANGE, calls_of, driver_for, fingerprints_of, functions_of, quietly
 
 NEW_NAME = "new-vm"  # of the VM that a test creates
 
@@ -100,6 +100,10 @@ IS_BUSY = (
     "failed (1): stderr: Start local network: Bridge {1} Is Busy"
 )
 
+_OF_AGENT = frozenset(
+    f"{one}_vm"
+    for one in ("create", "configure", "delete", "start", "stop", "reboot", "pause", "unpause")
+)
 _TEXT = "<type 'exceptions.Exception'>:refused by the test"
 
 
@@ -155,6 +159,28 @@ def misbehave(sim: Simulator, failure: str, step: Step, **more: Any) -> Rule:
         arm = {"before": lambda: None, "after": lambda: sim.add_rule(rule)}
         sim.misbehave("hook", step.after, hook=lambda moment: arm[moment]())
     return rule
+
+
+# How many changes through claims the creation of a node makes until each of these.
+_OF_CREATION = {"create_vm": 1, "configure_vm": 2, "start_vm": 3}
+
+
+def claimed(step: Step, failure: str, is_new: bool = False) -> tuple[Step, dict[str, int]]:
+    """A step as it arrives where the VM has a claim, and more for :func:`misbehave`: the line to
+    the module drops, while the fault of the agent's function is inside.
+
+    :param is_new: whether the VM is being created.
+    """
+    if step.function not in _OF_AGENT or failure in ("fault", "fault_after"):
+        return step, {}
+    nth = _OF_CREATION[step.function] if is_new else 1
+    return Step(step.after, CHANGE), {"nth": nth}
+
+
+def sent_of(sim: Simulator) -> list[str]:
+    """What has changed something, by the agent's function; without the looks of hosts at claims."""
+    looks = ("libcloud_claim_vm", "libcloud_settle_claim")
+    return [name for name in functions_of(sim) if name in WRITES and name not in looks]
 
 
 def change_with_failure(

@@ -21,9 +21,11 @@ from tests.operations.failures import (
     WRITES,
     Step,
     check_what_is_left,
+    claimed,
     create_new,
     create_of_iso,
     misbehave,
+    sent_of,
     steps_of,
 )
 from tests.operations.killed import kill_client_at
@@ -152,13 +154,14 @@ def create_with(
         volumes = [add_disk(sim, volume)] if volume else []
         before = fingerprints_of(sim.repository_path)
         sim.calls.clear()
-        rule = misbehave(sim, failure, step)
+        is_there, more = claimed(step, failure, is_new=True) if host_module else (step, {})
+        rule = misbehave(sim, failure, is_there, **more)
         error: Ovm3Error | None = None
         try:
             quietly(driver.create_node, NEW_NAME, sizes[0], image, ex_volumes=volumes)
         except Ovm3Error as caught:
             error = caught
-        sent = calls_of(sim, *WRITES)
+        sent = sent_of(sim)
         assert rule.hits, "the call that was to fail never came"
         sim.clear_misbehaviour()
         sim.flush_delayed()

@@ -15,7 +15,9 @@ from tests.operations.failures import (
     EFFECT_FIRST,
     WRITES,
     Step,
+    claimed,
     misbehave,
+    sent_of,
     steps_of,
     table_of,
 )
@@ -113,14 +115,15 @@ def do_with(
         node = driver_for(sim).ex_get_node_by_name(NAME)
         driver = driver_for(sim)
         sim.calls.clear()
-        rule = misbehave(sim, failure, step)
+        is_there, more = claimed(step, failure) if host_module else (step, {})
+        rule = misbehave(sim, failure, is_there, **more)
         error: Ovm3Error | None = None
         try:
             quietly(operation, driver, node)
         except Ovm3Error as caught:
             error = caught
         assert rule.hits, "the call that was to fail never came"
-        sent = calls_of(sim, *WRITES)
+        sent = sent_of(sim)
         sim.clear_misbehaviour()
         sim.flush_delayed()
         sim.wait(40)  # a reboot, a shutdown under way come to their end
