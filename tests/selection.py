@@ -53,10 +53,13 @@ ROWS = 48  # of the failure tables, one row of so many
 # The longest tables: of the inputs that make test leaves out, seven of eight are in make soak.
 LONGEST = (
     "test_claims_failures.py",
+    "test_control0_failures.py",
     "test_create_whole_failures.py",
+    "test_hosts_off_failures.py",
     "test_image_failures.py",
     "test_import_failures.py",
     "test_network_failures.py",
+    "test_nic_failures.py",
     "test_object_failures.py",
     "test_repository_failures.py",
     "test_snapshot_failures.py",
