@@ -19,8 +19,10 @@ from tests.operations.failures import (
     WRITES,
     Step,
     attempt,
+    claimed,
     land,
     misbehave,
+    sent_of,
     steps_of,
     table_of,
 )
@@ -98,9 +100,10 @@ def pool(request: pytest.FixtureRequest) -> Iterator[Pool]:
 def test_start(pool: Pool, step: Step, failure: str) -> None:
     pool.clear()
     pool.sim.calls.clear()
-    rule = misbehave(pool.sim, failure, step)
+    arriving, more = claimed(step, failure) if pool.sim.hosts[0].code else (step, {})
+    rule = misbehave(pool.sim, failure, arriving, **more)
     error = attempt(pool.start)
-    sent = calls_of(pool.sim, *WRITES)
+    sent = sent_of(pool.sim)
     assert rule.hits or (step.function == "discover_network" and pool.sim.hosts[0].code)
     assert len(sent) == len(set(sent)), f"sent twice: {sent}"
     land(pool.sim)

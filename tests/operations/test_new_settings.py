@@ -13,6 +13,7 @@ from libcloud_ovm3.simulator import Simulator
 from tests.operations.failures import NEW_NAME, WRITES
 from tests.operations.templates import HVM, make_disk, make_template, vm_cfg_of
 from tests.support import (
+    CHANGE,
     PERSONALITIES,
     calls_of,
     driver_for,
@@ -124,7 +125,10 @@ def test_a_description_is_read_back(pool: Simulator, failure: str) -> None:
     """A node is complete when its vm.cfg has the description that was asked for, not just none."""
     before = fingerprints_of(pool.repository_path)
     text = "<type 'exceptions.Exception'>:refused"
-    pool.misbehave(failure, "configure_vm", text=text)
+    if failure == "fault_after":
+        pool.misbehave(failure, "configure_vm", text=text)
+    else:  # the line to the host module; the first change is the definition's creation
+        pool.misbehave(failure, CHANGE, nth=2)
     error: Ovm3Error | None = None
     try:
         quietly(create, pool, ex_description="for the shop", **OFF)
