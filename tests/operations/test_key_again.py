@@ -153,7 +153,7 @@ def test_what_is_recorded_of_a_node_that_is_made_again_stays(owner: str, stands:
 
         if not is_created:
             node = quietly(create_keyed, first, **given["me"])
-        sim.misbehave("hook", function, nth=2 if step == "undoing" else 1, hook=make_again)
+        sim.misbehave("hook", function, nth=2 if function == CHANGE else 1, hook=make_again)
         if step == "undoing":
             sim.misbehave("fault", "libcloud_write_document", nth=2)
             with pytest.raises(Ovm3Error, match="as it was"):

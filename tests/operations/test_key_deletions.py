@@ -25,7 +25,7 @@ def test_a_deletion_that_is_carried_out_late_deletes_no_other_with_the_module(un
         if not undone:
             quietly(create_keyed, driver)
         sim.misbehave("fault", "copy_file")
-        sim.misbehave("delayed", CHANGE, nth=2 if undone else 1)
+        sim.misbehave("delayed", CHANGE, nth=2)  # after its creation, or after it was stopped
         act = create_keyed if undone else partial(OVM3NodeDriver.destroy_node, node=vm_id_of(KEY))
         with pytest.raises(OperationIncomplete, match="may be left"):
             quietly(act, driver)
