@@ -13,6 +13,7 @@ from tests.operations.cards import (
     A,
     B,
     C,
+    accept,
     bridge_of,
     defined,
     live,
@@ -68,10 +69,14 @@ def test_a_card_that_only_vm_cfg_has(host_module: bool) -> None:
         assert live(sim, node) == defined(sim, node) == [first, f"mac={B},bridge={own}.7"]
         assert vlans(sim) == [7]
         redefine(sim, node, *defined(sim, node), f"mac={C},bridge={own}.9")
+        if host_module:
+            accept(driver, node)
         update(node, C, ex_mac="00:21:f6:00:00:99")  # as it is, but for the MAC address
         assert vlans(sim) == [7, 9]
         entries = defined(sim, node)
         redefine(sim, node, *entries, f"mac={C},bridge={own}.11")
+        if host_module:
+            accept(driver, node)
         assert driver.ex_detach_nic(node, C)
         assert live(sim, node) == defined(sim, node) == entries
         for mac in ("00:21:f6:00:00:99", B):
@@ -103,6 +108,7 @@ def test_a_card_on_two_bridges() -> None:
         driver.ex_attach_nic(node, f"{own}.5", ex_mac=B)
         [first, _] = defined(sim, node)
         redefine(sim, node, first, f"mac={B},bridge={own}.6")
+        accept(driver, node)
         why = f"has that on {own}.5: stop the VM and start it again"
         for change in ({"ex_mac": C}, {"ex_network": own}, {"ex_network": f"{own}.6"}):
             refuse(pool, PreconditionFailed, why, driver.ex_update_nic, node, B, **change)

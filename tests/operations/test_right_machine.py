@@ -124,6 +124,8 @@ def test_the_same_name_on_another_host_is_another_machine(sim: Simulator) -> Non
     two = driver_for(sim).ex_get_node_by_name("two")
     driver_for(sim).stop_node(one, ex_force=True)
     rewrite(sim, one, name="same")
+    if one.extra["claim"]:  # that was behind the claim: somebody says that it is right
+        quietly(driver_for(sim).ex_settle_node, one, ex_accept=True)
     hosts = driver_for(sim).list_locations()
     driver_for(sim).start_node(one, hosts[0])
     driver_for(sim).start_node(two, hosts[1])
