@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from libcloud.compute.types import NodeState
 
 from libcloud_ovm3.errors import (
     AgentFault,
+    ChangedMeanwhile,
     HostNotFound,
     HostUnreachable,
-    OperationIncomplete,
     Ovm3Warning,
     PreconditionFailed,
     ReadOnly,
@@ -22,7 +23,7 @@ from libcloud_ovm3.operations.release_bridges import bridges_of_vm
 from libcloud_ovm3.simulator import Simulator, network
 from libcloud_ovm3.simulator.dom0 import commands
 from tests.operations.failures import WRITES
-from tests.support import calls_of, quietly, simulate
+from tests.support import CHANGE, calls_of, quietly, simulate
 from tests.system.disk_clients import plain_driver
 
 BASE = "10e69b4de3"  # the bridge on bond0
@@ -330,21 +331,40 @@ def test_a_client_that_was_killed_with_a_card_of_a_running_vm(
 
 
 def test_one_that_is_started_while_it_is_destroyed(sim: Simulator) -> None:
-    """Right before its definition goes; it runs, and keeps its bridge."""
+    """Right before its definition goes; it runs, and keeps its definition and its bridge."""
     vm = add(sim, VLAN)
     other = plain_driver(sim)
 
     def meanwhile(moment: str) -> None:
         if moment == "before":
+            sim.clear_misbehaviour()
             quietly(other.start_node, vm, sim.hosts[0].address)
 
-    sim.misbehave("hook", "delete_vm", hook=meanwhile)
-    with pytest.raises(OperationIncomplete, match="created again, or started"):
+    sim.misbehave("hook", CHANGE, hook=meanwhile)
+    with pytest.raises(PreconditionFailed, match="it is on ovm-1"):
         quietly(plain_driver(sim).destroy_node, vm)
-    sim.clear_misbehaviour()
     assert len(sim.domains(0)) == 1
     assert users(sim)
+    assert other.ex_get_node(vm).state == NodeState.RUNNING
     shut_down(sim, 0)
+
+
+def test_one_that_is_started_while_its_definition_goes(sim: Simulator) -> None:
+    """The start is refused, as the deletion goes on; nothing is left of it."""
+    vm = add(sim, VLAN)
+    other, refused = plain_driver(sim), []
+
+    def meanwhile(moment: str) -> None:
+        if moment == "before":
+            with pytest.raises(ChangedMeanwhile, match="under way") as caught:
+                quietly(other.start_node, vm, sim.hosts[0].address)
+            refused.append(caught.value)
+
+    sim.misbehave("hook", "delete_vm", hook=meanwhile)
+    quietly(plain_driver(sim).destroy_node, vm)
+    assert len(refused) == 1
+    assert sim.domains(0) == []
+    assert (vlans_on(sim), users(sim)) == ([], [])
 
 
 def test_a_start_that_is_refused_while_another_goes_on(sim: Simulator) -> None:
