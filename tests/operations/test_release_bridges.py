@@ -14,6 +14,7 @@ from libcloud_ovm3.errors import (
     ChangedMeanwhile,
     HostNotFound,
     HostUnreachable,
+    OperationIncomplete,
     Ovm3Warning,
     PreconditionFailed,
     ReadOnly,
@@ -365,6 +366,24 @@ def test_one_that_is_started_while_its_definition_goes(sim: Simulator) -> None:
     assert len(refused) == 1
     assert sim.domains(0) == []
     assert (vlans_on(sim), users(sim)) == ([], [])
+
+
+def test_one_that_another_tool_starts_while_its_definition_goes(sim: Simulator) -> None:
+    """It knows no claims; the VM runs, and keeps its bridge."""
+    vm = add(sim, VLAN)
+    other = plain_driver(sim, ex_host_module=False)
+
+    def meanwhile(moment: str) -> None:
+        if moment == "before":
+            quietly(other.start_node, vm, sim.hosts[0].address)
+
+    sim.misbehave("hook", "delete_vm", hook=meanwhile)
+    with pytest.raises(OperationIncomplete, match="created again, or started"):
+        quietly(plain_driver(sim).destroy_node, vm)
+    sim.clear_misbehaviour()
+    assert len(sim.domains(0)) == 1
+    assert VLAN in vlans_on(sim)
+    shut_down(sim, 0)
 
 
 def test_a_start_that_is_refused_while_another_goes_on(sim: Simulator) -> None:
