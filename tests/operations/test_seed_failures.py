@@ -23,6 +23,7 @@ from tests.operations.failures import (
     Step,
     check_sent_once,
     check_what_is_left,
+    claimed,
     misbehave,
     steps_of,
     table_of,
@@ -89,7 +90,8 @@ def test_create_node_with_a_seed(
         driver = driver_for(sim)
         before = fingerprints_of(sim.repository_path)
         sim.calls.clear()
-        rule = misbehave(sim, failure, Step(None, function))
+        step, more = claimed(Step(None, function), failure, is_new=True)
+        rule = misbehave(sim, failure, step, **more)
         error = None
         try:
             quietly(create_seeded, driver)

@@ -11,7 +11,7 @@ import pytest
 
 from libcloud_ovm3.errors import AgentFault, OperationIncomplete, Ovm3Warning, PreconditionFailed
 from libcloud_ovm3.simulator import Simulator, network
-from tests.operations.failures import WRITES
+from tests.operations.failures import sent_of
 from tests.support import at_once, calls_of, quietly, simulate
 from tests.system.disk_clients import plain_driver
 
@@ -70,7 +70,7 @@ def test_a_bridge_with_the_name_of_another_vlan(sim: Simulator) -> None:
             PreconditionFailed, match=why.replace("161 is not", "161, which is not")
         ):
             change("guest:161", **{"ex_mtu": 1500} if change == driver.ex_update_network else {})
-    assert not calls_of(sim, *WRITES)
+    assert not sent_of(sim)
     assert driver.start_node(vm), "where the name is free, its start makes the right one"
     assert network.state(sim.hosts[1])["bridges"][f"{BASE}.161"]["netdev"] == "bond0.161"
 
@@ -111,7 +111,7 @@ def test_what_no_host_can_have_is_refused(sim: Simulator, bridge: str, why: str)
     sim.calls.clear()
     with pytest.raises(PreconditionFailed, match=why):
         plain_driver(sim).start_node(vm)
-    assert not calls_of(sim, *WRITES)
+    assert not sent_of(sim)
 
 
 def test_a_vlan_device_that_the_host_uses_itself(sim: Simulator) -> None:
@@ -135,7 +135,7 @@ def test_half_a_bridge_is_not_taken_for_one(sim: Simulator) -> None:
     driver = plain_driver(sim)
     with pytest.raises(PreconditionFailed, match=r"it is local.*brctl delbr"):
         driver.start_node(vm, location(sim, 0))
-    assert not calls_of(sim, *WRITES)
+    assert not sent_of(sim)
     with sim.hosts[0].lock:
         del network.state(sim.hosts[0])["bridges"][half]
     assert driver.start_node(vm, location(sim, 0)) is True
@@ -175,7 +175,7 @@ def test_control0_is_mended_before_the_start(sim: Simulator) -> None:
     sim.calls.clear()
     other = sim.add_vm("other", config=cards("control0"))
     quietly(plain_driver(sim).start_node, other, location(sim, 1))
-    assert calls_of(sim, *WRITES) == ["start_vm"]
+    assert sent_of(sim) == ["start_vm"]
 
 
 def test_a_control0_that_is_not_to_be_mended_prevents_the_start(sim: Simulator) -> None:
@@ -184,7 +184,7 @@ def test_a_control0_that_is_not_to_be_mended_prevents_the_start(sim: Simulator) 
     sim.calls.clear()
     with pytest.raises(PreconditionFailed, match=r"10\.9\.9\.9"):
         plain_driver(sim).start_node(vm, location(sim, 1))
-    assert not calls_of(sim, *WRITES)
+    assert not sent_of(sim)
 
 
 def test_create_node_too(sim: Simulator) -> None:
@@ -250,7 +250,7 @@ def test_a_host_that_makes_no_bridges_is_not_chosen() -> None:
         sim.calls.clear()
         with pytest.raises(PreconditionFailed, match="Open vSwitch"):
             driver.start_node(vm, location(sim, 0))
-        assert not calls_of(sim, *WRITES)
+        assert not sent_of(sim)
         driver.start_node(sim.add_vm("plain", config=cards(BASE)), location(sim, 0))
 
 
@@ -278,4 +278,4 @@ def test_the_script_of_old_releases_is_seen_by_the_module() -> None:
         sim.calls.clear()
         with pytest.raises(PreconditionFailed, match="ovm3 host install"):
             plain_driver(sim).start_node(vm)
-        assert not calls_of(sim, *WRITES)
+        assert not sent_of(sim)

@@ -194,7 +194,7 @@ def test_stop(with_module: Pool, step: Step, failure: str) -> None:
     pool.start()
     error, _ = act(pool, pool.stop, step, failure)
     runs = bool(pool.sim.domains(0))
-    assert (error is None) or step.function == "stop_vm", repr(error)
+    assert (error is None) or step.function == CHANGE, repr(error)
     assert runs is False or (error is not None and pool.has_bridge), "a used bridge is gone"
     pool.clear()
     assert not pool.has_bridge, "an unused bridge is left"

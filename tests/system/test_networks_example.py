@@ -17,7 +17,7 @@ from libcloud_ovm3.errors import NameTaken
 from libcloud_ovm3.simulator import Simulator, network
 from tests.cli.running import on
 from tests.operations.networking import patch_vlan_script
-from tests.support import calls_of, driver_for, quietly, simulate
+from tests.support import driver_for, functions_of, quietly, simulate
 from tests.test_layout import WRITES as CHANGING
 
 LABELS = dict.fromkeys(("management", "storage", "public", "guest"), "bond0")
@@ -77,7 +77,7 @@ def by_commands(sim: Simulator) -> None:
 
 def changes(sim: Simulator) -> list[str]:
     """The calls of the agent and of the host module that change something."""
-    return [one for one in calls_of(sim) if one.removeprefix("libcloud_") in CHANGING]
+    return [one for one in functions_of(sim) if one.removeprefix("libcloud_") in CHANGING]
 
 
 @pytest.mark.parametrize("way", [by_libcloud, pytest.param(by_commands, marks=pytest.mark.tables)])
