@@ -34,6 +34,7 @@ from tests.faults.support import (
     start_by_hand,
     states,
 )
+from tests.support import functions_of
 
 TEXT = "exceptions.OSError:[Errno 116] Stale NFS file handle"
 PLACEHOLDER = "03:00:02:00:04:00:05:00:00:06:00:07:00:08:00:09"  # N10: a mainboard maker's
@@ -53,11 +54,31 @@ def test_16_a_stale_mount_on_one_host(sim: Simulator, host: int) -> None:
     assert {node.name for node in nodes} == {f"vm{number}" for number in range(6)}
 
 
-def test_16_a_node_is_started_on_the_host_that_has_it(sim: Simulator, driver: Any) -> None:
+def test_16_a_node_is_started_on_the_host_that_has_it(
+    sim: Simulator, driver: Any, module: bool
+) -> None:
     make_vm(sim)
+    if module:
+        driver.ex_settle_node(ID)
     sim.hosts[1].stale_repository()
     assert attempt(driver.start_node, ID, ex_location=location(sim, 0)).value is True
     assert live(sim) == [ID]
+
+
+def test_16_a_first_claim_waits_for_a_stale_mount(personality: str) -> None:
+    """No host but itself can tell that it has nothing of the node."""
+    with lab(personality, True) as sim:
+        make_vm(sim)
+        sim.hosts[1].stale_repository()
+        driver = connect(sim)
+        came = attempt(driver.start_node, ID, ex_location=location(sim, 0))
+        assert isinstance(came.error, PreconditionFailed), came
+        assert "ovm-2" in str(came.error)
+        assert "start_vm" not in functions_of(sim)
+        assert live(sim) == []
+        sim.hosts[1].mount_repository()
+        assert attempt(driver.start_node, ID, ex_location=location(sim, 0)).value is True
+        assert live(sim) == [ID]
 
 
 @pytest.mark.parametrize("kind", ["hang", "fault", "truncate"])
