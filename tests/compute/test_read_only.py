@@ -161,7 +161,8 @@ CHANGES: dict[str, Change] = {
     ),
 }
 WITH_MODULE: dict[str, Change] = {
-    "ex_settle_node": lambda driver, has: driver.ex_settle_node(has.stopped),
+    # Of one whose claim is free no host has to look: that only reads.
+    "ex_settle_node": lambda driver, has: driver.ex_settle_node(has.running),
     "ex_copy_to_secondary": lambda driver, has: driver.ex_copy_to_secondary(
         has.spare, has.secondary
     ),
