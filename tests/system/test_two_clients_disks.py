@@ -26,6 +26,7 @@ from tests.system.disk_clients import (
     NODES,
     Action,
     Clients,
+    Done,
     Meeting,
     Target,
     Trouble,
@@ -299,7 +300,7 @@ def test_what_the_model_sees(damage: Callable[[Model, str], None], said: str) ->
 
 @pytest.mark.tables
 def test_two_nodes_that_got_one_volume() -> None:
-    """As if the second look of attach_volume saw nothing."""
+    """The host's own check is enough: as if the second look of attach_volume saw nothing."""
     with estate(True, "plain") as sim, pytest.MonkeyPatch.context() as patch:
         patch.setattr(attach_disk, "rival_of", lambda *_: "")
         driver = plain_driver(sim)
@@ -312,6 +313,24 @@ def test_two_nodes_that_got_one_volume() -> None:
         model.begin()
         targets = [Target("attach", node, nodes[node], path) for node in ("one", "two")]
         done = clients.run(targets, Meeting(CHANGE, 1, "before"), None)
-        assert [one.is_done for one in done] == [True, True]
+        # The first is refused by its host: the claim of the other one's node has the volume.
+        assert [one.is_done for one in done] == [False, True]
+        assert "is held by VM" in str(done[0].result)
+        model.check(done)
+
+
+@pytest.mark.tables
+def test_the_model_sees_two_nodes_with_one_volume() -> None:
+    """That were attached one after the other, as no driver does."""
+    with estate(True, "plain") as sim:
+        driver = plain_driver(sim)
+        nodes = {node.name: node.id for node in quietly(driver.list_nodes)}
+        model = Model(sim, nodes, True)
+        path = driver.create_volume(None, "data", ex_size_bytes=MIB).id.partition("/")[2]
+        model.contents[path] = ""
+        model.write(path)
+        model.begin()
+        attach_to_two(model, path)
+        targets = [Target("attach", node, nodes[node], path) for node in ("one", "three")]
         with pytest.raises(AssertionError, match="is in"):
-            model.check(done)
+            model.check([Done(one, True, ()) for one in targets])
