@@ -229,7 +229,11 @@ def _identity(dom0, request, claim):
 def _require_domain(dom0, request, identity):
     """One that another tool has paused is not ours to release: so none is paused that is paused.
     One that is being built shows the same (xend.md 1.6). Looked for before version n + 1, which
-    says then that the domain was running. Raises Conflict, Failed."""
+    says then that the domain was running. A new VM has none: its claim would never be free, and it
+    could not be deleted. Raises Conflict, NotAllowed, Failed."""
+    if request['function'] == claims.CREATE and observations.look(dom0, identity[0]):
+        raise errors.NotAllowed('%s: xend has a domain of this uuid, of another definition' %
+                                safe_paths.printable(request['path']))
     wanted = _OF_DOMAIN.get(request['function'])
     if wanted is None:
         return

@@ -19,11 +19,12 @@ from libcloud_ovm3.errors import (
 )
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.repositories import list_whole
+from libcloud_ovm3.estate.vms import read_estate
 from libcloud_ovm3.operations import doors
 from libcloud_ovm3.operations.new_definition import compared, parameters
 from libcloud_ovm3.operations.own_definition import require_no_definition, require_own
 from libcloud_ovm3.operations.plan_vm import VMPlan
-from libcloud_ovm3.operations.same_key import MadeByAnother
+from libcloud_ovm3.operations.same_key import MadeByAnother, require_unused
 from libcloud_ovm3.operations.vmcfg_values import differences
 
 
@@ -104,6 +105,8 @@ def _send_definition(plan: VMPlan) -> None:
         doors.create_definition(*where, parameters(plan), plan.snapshot.hosts_off)
     except PreconditionFailed:
         require_no_definition(plan)
+        if plan.spec.key:  # or the node runs by now, of another repository's image
+            require_unused(read_estate(plan.operation.estate), plan.spec)
         raise
 
 
