@@ -96,6 +96,14 @@ def test_a_new_vm_needs_no_first_claim(host):
         host.put(TEXT)
 
 
+def test_no_definition_is_made_where_a_domain_has_its_uuid(host):
+    os.remove(host.vm_cfg())
+    host.write('/domains', '%s 7\n' % VM)
+    with pytest.raises(errors.NotAllowed, match='xend has a domain of this uuid'):
+        host.change(1, 'create_vm', {'name': 'web', 'uuid': VM})
+    assert host.calls() == []
+
+
 # --- never twice ----------------------------------------------------------------------------------
 
 def test_a_repeated_request_is_told_the_outcome(host, other):
