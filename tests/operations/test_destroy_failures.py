@@ -19,7 +19,9 @@ from tests.operations.failures import (
     EFFECT_FIRST,
     WRITES,
     Step,
+    claimed,
     misbehave,
+    sent_of,
     steps_of,
     table_of,
 )
@@ -30,7 +32,6 @@ from tests.support import (
     calls_of,
     driver_for,
     fingerprints_of,
-    functions_of,
     quietly,
     simulate,
 )
@@ -105,18 +106,21 @@ def test_destroy_node_with_the_module(step: Step, failure: str) -> None:
 def test_destroy_node_s_writes_with_the_module(
     function: str, failure: str, personality: str
 ) -> None:
+    step, more = claimed(Step(None, function), failure)
+    if more:
+        more["nth"] = ["stop_vm", "delete_vm"].index(function) + 1
     with make_sim(personality, host_module=True) as sim:
-        destroy_with(sim, Step(None, function), failure)
+        destroy_with(sim, step, failure, **more)
 
 
-def destroy_with(sim: Simulator, step: Step, failure: str) -> None:
+def destroy_with(sim: Simulator, step: Step, failure: str, **more: Any) -> None:
     """Destroy a node while one step fails, and look at everything afterwards."""
     before = fingerprints_of(sim.repository_path)
     node = make_node(driver_for(sim))
     driver = driver_for(sim)
     made = fingerprints_of(sim.repository_path).keys() - before.keys()
     sim.calls.clear()
-    rule = misbehave(sim, failure, step)
+    rule = misbehave(sim, failure, step, **more)
     error: Ovm3Error | None = None
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
@@ -131,7 +135,7 @@ def destroy_with(sim: Simulator, step: Step, failure: str) -> None:
         ]
     )
     assert rule.hits, "the call that was to fail never came"
-    sent = [function for function in functions_of(sim) if function in WRITES]
+    sent = sent_of(sim)
     live = any(d["uuid"] == node.id for i in range(2) for d in sim.domains(i))
     if live:
         assert made <= fingerprints_of(sim.repository_path).keys(), "files of a live VM went"

@@ -21,7 +21,16 @@ from libcloud_ovm3.errors import (
 )
 from libcloud_ovm3.operations.stop_vm import REFUSED_LIMIT
 from libcloud_ovm3.simulator import Simulator
-from tests.support import calls_of, driver_for, fingerprints_of, quietly, simulate
+from tests.operations.failures import files_of
+from tests.support import (
+    CHANGE,
+    calls_of,
+    driver_for,
+    fingerprints_of,
+    functions_of,
+    quietly,
+    simulate,
+)
 
 TEXT = "exceptions.RuntimeError:no answer from the manager"
 
@@ -42,6 +51,10 @@ def outcome(action: Callable[..., Any], *args: Any, **more: Any) -> tuple[Any, s
         except Ovm3Error as error:
             result = error
     return result, " ".join(str(one.message) for one in warned)
+
+
+def has_module(sim: Simulator) -> bool:
+    return any(sim.dom0(0).rglob("libcloud_ovm3_host/version.py"))
 
 
 def fault_after(sim: Simulator, function: str, **more: Any) -> None:
@@ -224,7 +237,8 @@ def test_a_stop_that_did_not(driver: Any, sim: Simulator) -> None:
     assert isinstance(result, AgentFault)
     assert "it is running on ovm-2" in str(result)
     assert "may still stop" in str(result)
-    made = [call.function for call in sim.calls]
+    made = functions_of(sim)
+    assert made.count("stop_vm") == 1
     assert made[made.index("stop_vm") :].count("list_vms") <= 2 * (REFUSED_LIMIT + 1)
     assert driver.ex_get_node(node.id).state == NodeState.RUNNING
 
@@ -242,9 +256,15 @@ def test_a_stop_whose_guest_is_slow(driver: Any, sim: Simulator) -> None:
 @pytest.mark.parametrize("kind", ["fault_after", "drop_after"])
 def test_a_reboot_that_took_effect(driver: Any, sim: Simulator, kind: str) -> None:
     node = a_node(driver, sim, running_on=1)
-    sim.misbehave(kind, "reboot_vm", text=TEXT)
+    knows = kind == "drop_after" and has_module(sim)
+    rule = sim.misbehave(kind, CHANGE if knows else "reboot_vm", text=TEXT)
     result, said = outcome(driver.reboot_node, node)
-    if result is True:
+    assert rule.hits
+    assert calls_of(sim, "reboot_vm") == ["reboot_vm"]
+    if knows:  # only the line to the module has dropped: it is asked, and says that it is done
+        assert (result, said) == (True, "")
+        assert "libcloud_read_claim" in calls_of(sim)
+    elif result is True:
         assert "is rebooting (" in said
     elif isinstance(result, AgentFault):  # the guest takes longer to hear it than we look
         assert kind == "fault_after"
@@ -345,13 +365,31 @@ def test_a_definition_that_is_there_and_cannot_be_read_back_is_not_undone(
     driver: Any, sim: Simulator, kind: str
 ) -> None:
     """Perhaps it is still being written: who takes it out now may see it come back."""
-    sim.misbehave(kind, "create_vm", text=TEXT)
+    by_module = kind == "drop_after" and has_module(sim)
+    rule = sim.misbehave(kind, CHANGE if by_module else "create_vm", text=TEXT)
+    if by_module:
+        fault(sim, "libcloud_read_claim")
     fault(sim, "get_vm_config")
     result, _ = outcome(make, driver)
+    assert rule.hits
     assert isinstance(result, OperationIncomplete)
-    assert calls_of(sim, "delete_vm") == []
+    assert calls_of(sim, "create_vm", "delete_vm") == ["create_vm"]
     [node] = driver.list_nodes()
     assert (node.state, node.id) == (NodeState.PENDING, result.left[0])
+
+
+def test_a_definition_of_which_the_module_knows_is_undone() -> None:
+    """The response is lost, and the module says that it is made: nothing comes back any more."""
+    with simulate(hosts=2, vms=0, template_bytes=1 << 20, host_module=True) as sim:
+        driver, before = driver_for(sim), files_of(sim)
+        rule = sim.misbehave("drop_after", CHANGE)
+        fault(sim, "get_vm_config")
+        result, _ = outcome(make, driver)
+        assert rule.hits
+        assert isinstance(result, AgentFault)
+        assert calls_of(sim, "create_vm", "delete_vm") == ["create_vm", "delete_vm"]
+        assert driver.list_nodes() == []
+        assert files_of(sim) == before
 
 
 def test_a_node_that_does_not_start_is_complete(driver: Any, sim: Simulator) -> None:
