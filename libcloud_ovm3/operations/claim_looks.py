@@ -16,7 +16,7 @@ from libcloud_ovm3.errors import (
     ReadOnly,
 )
 from libcloud_ovm3.estate.definitions import Definition
-from libcloud_ovm3.estate.guards import DOUBT, Guard, hosts_of, why_no_claims
+from libcloud_ovm3.estate.guards import DOUBT, Guard, hosts_of, lacks_claims, why_no_claims
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.operations.operation import Operation, new_id
 from libcloud_ovm3.operations.vmcfg_changes import was_second
@@ -84,6 +84,8 @@ def look(operation: Operation, definition: Definition) -> tuple[VMClaim, dict[st
                 )
             elif host.module_claims is None:
                 said[host.label] = why_no_claims(host)
+                if lacks_claims(host):
+                    said[host.label] += f": `ovm3 host install {host.address}`"
             elif host.label not in said:
                 claim, said[host.label] = _ask(operation, definition, host, claim)
         left = list(hosts_of(claim, guard.hosts).values())

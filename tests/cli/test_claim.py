@@ -89,7 +89,11 @@ def test_settle_makes_first_claims_and_has_hosts_look(sim: Simulator) -> None:
     assert done.stdout == f"seed-1 ({node.id}): on {driver.ex_get_node(node.id).extra['host']}\n"
     sim.remove_host_module([one.hostname for one in sim.hosts].index(done.stdout.split()[-1]))
     done = on(sim, "claim", "settle", "seed-1")  # nobody has looked: it is not known
-    assert (done.exit_code, "no host module with claims; `ovm3 doctor`" in done.stderr) == (1, True)
+    assert (done.exit_code, "no host module with claims: `ovm3 host install" in done.stderr) == (
+        1,
+        True,
+    )
+    assert "`; `ovm3 doctor`" in done.stderr
     for wrong in ((), ("seed-1", "--all"), ("--all", "--accept")):
         done = on(sim, "claim", "settle", *wrong)
         assert (done.exit_code, "or --all" in done.stderr) == (2, True)
