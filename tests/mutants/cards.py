@@ -144,6 +144,7 @@ def a_bridge_is_there_first() -> None:
         node, vlan = node_with(sim, driver, A), f"{bridge_of(sim)}.5"
         driver.ex_attach_nic(node, vlan, ex_mac=B)
         redefine(sim, node, *defined(sim, node), f"mac={C},bridge={vlan}")
+        driver.ex_settle_node(node, ex_accept=True)  # vm.cfg was edited
         driver.ex_update_nic(node, C, ex_network=f"{bridge_of(sim)}.6")
         assert {vlan, f"{bridge_of(sim)}.6"} <= set(network.bridges(sim.hosts[0]))
 
