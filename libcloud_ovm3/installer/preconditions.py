@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 
+from libcloud_ovm3.agent.hostmodule import is_absent
 from libcloud_ovm3.errors import AgentFault, InvalidArgument, Ovm3Error, PreconditionFailed
 from libcloud_ovm3.installer import patches, payload, table
 from libcloud_ovm3.installer.host import Host
@@ -74,24 +75,35 @@ def leave_claims(
 ) -> None:
     """Have the module take the host off the claims of VMs (docs/claims.md).
 
-    :raises PreconditionFailed: a claim names the host, or may, and it is not forced.
+    :raises PreconditionFailed: a claim names the host, or may, or that cannot be told, and it is
+        not forced.
     """
     function = "libcloud_leave_claims"
     try:
         answer = agent.call(function, "ovm3-host", secrets.token_hex(16), is_forced, kind="write")
-    except AgentFault as fault:
-        if fault.kind.endswith(".Conflict"):
-            raise PreconditionFailed(
-                f"{host.name}: {fault.text.strip()}. Stop these VMs, or have the host look "
-                f"(`ovm3 claim settle`), and repeat; with `--force` they stay on this host "
-                f"in their claims until a person takes it out"
-            ) from None
-        progress(f"the host was not taken off the claims of VMs: {fault}")  # an earlier module
-    except Ovm3Error as error:  # it may be uninstalled because it is broken; then it stays in them
-        progress(f"the host was not taken off the claims of VMs: {error}")
+    except Ovm3Error as error:
+        if isinstance(error, AgentFault) and is_absent(error):
+            progress("this module is from before claims: there is nothing to leave")
+        elif is_forced:  # it may be uninstalled because it is broken
+            progress(f"the host was not taken off the claims of VMs, and stays in them: {error}")
+        else:
+            raise _stays_installed(host, error) from error
     else:
         for text in answer.get("named", []) if isinstance(answer, dict) else []:
             progress(f"this host stays in the claim {text}")
+
+
+def _stays_installed(host: Host, error: Ovm3Error) -> PreconditionFailed:
+    if isinstance(error, AgentFault) and error.kind.endswith(".Conflict"):
+        return PreconditionFailed(
+            f"{host.name}: {error.text.strip()}. Stop these VMs, or have the host look "
+            f"(`ovm3 claim settle`), and repeat; with `--force` they stay on this host in their "
+            f"claims until a person takes it out"
+        )
+    return PreconditionFailed(
+        f"{host.name}: the module was not removed, as it cannot tell whether claims of VMs name "
+        f"this host: {error}. With `--force` it is removed, and this host stays in its claims"
+    )
 
 
 def was_reconfigured(on_disk: HostFiles) -> bool:

@@ -47,7 +47,7 @@ def not_changed(
 ) -> PreconditionFailed:
     """The error for a VM of which nothing was sent, or nothing was done."""
     label = f"VM {definition.name!r} ({definition.uuid})"
-    return kind(f"{label} was left unchanged: {why}", nodes=[definition.summary])
+    return kind(f"{label}: the request was not carried out: {why}", nodes=[definition.summary])
 
 
 def look(operation: Operation, definition: Definition) -> tuple[VMClaim, dict[str, str]]:

@@ -190,7 +190,8 @@ def _require_done(
         if claim.state == "running":
             raise TimedOut(f"{host.label}: change {own} still goes on")
         _look_if_cut_off(operation, definition)
-        raise OutcomeUnknown(f"{host.label}: change {own} is {claim.state}: {claim.fault}")
+        why = "its process died" if claim.state == "dead" else f"its claim is {claim.state}"
+        raise OutcomeUnknown(f"{host.label}: change {own} has no outcome: {why}")
 
 
 def look_once_more(operation: Operation, definition: Definition) -> list[str]:

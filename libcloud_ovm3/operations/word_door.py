@@ -88,13 +88,13 @@ def accept(
     return _written(operation, host, definition, "its vm.cfg was to be accepted", send)
 
 
-_MOST = 200  # characters that the module takes
+_MOST = 500  # characters that the module takes
 
 
 def words(option: str, name: str, seen: str) -> str:
     """What is written: how the person has said it, and what was seen. Pure."""
     text = f"{option}={name}: {seen}"
-    return "".join(one if " " <= one <= "~" and one not in "|;" else "?" for one in text)[:_MOST]
+    return "".join(one if " " <= one <= "~" and one != "|" else "?" for one in text)[:_MOST]
 
 
 def _place(definition: Definition) -> tuple[str, str]:

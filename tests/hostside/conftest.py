@@ -49,6 +49,22 @@ def dom0(tmpdir):
 
 
 @pytest.fixture
+def host(dom0):
+    """A host with a VM, for what is about claims."""
+    from claiming import TEXT, Host
+    found = Host(dom0.root, 'one')
+    found.put(TEXT)
+    return found
+
+
+@pytest.fixture
+def other(host):
+    """Another one, with the same repository."""
+    from claiming import Host
+    return Host(host.root, 'two')
+
+
+@pytest.fixture
 def cut_off():
     """A function that calls another in a process that is killed; see below."""
     return _cut_off

@@ -10,18 +10,6 @@ from libcloud_ovm3_host import (change_vm, claim_changes, claim_store, documents
 from libcloud_ovm3_host.compat import to_bytes
 
 
-@pytest.fixture
-def host(dom0):
-    found = Host(dom0.root, 'one')
-    found.put(TEXT)
-    return found
-
-
-@pytest.fixture
-def other(host):
-    return Host(host.root, 'two')
-
-
 @pytest.fixture(autouse=True)
 def soon(monkeypatch):
     """No test waits for the lock of a change that goes on."""

@@ -3,23 +3,11 @@
 import os
 
 import pytest
-from claiming import DIRECTORY, ID, TEXT, UUIDS, VM, Host
+from claiming import DIRECTORY, ID, TEXT, UUIDS, VM
 
 from libcloud_ovm3_host import claim_reports, claim_store, errors, first_claim
 
 ONE, TWO = UUIDS['one'], UUIDS['two']
-
-
-@pytest.fixture
-def host(dom0):
-    found = Host(dom0.root, 'one')
-    found.put(TEXT)
-    return found
-
-
-@pytest.fixture
-def other(host):
-    return Host(host.root, 'two')
 
 
 def hosts_of(found):

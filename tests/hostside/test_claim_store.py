@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from claiming import DIRECTORY, ID, TEXT, UUIDS, Host
+from claiming import DIRECTORY, ID, UUIDS, Host
 
 from libcloud_ovm3_host import (arguments, claim_store, claims, documents, errors, local_state,
                                 vm_files)
@@ -11,13 +11,6 @@ from libcloud_ovm3_host.compat import to_bytes
 
 MOUNT = to_bytes('/OVS/Repositories/' + ID)
 TARGET = vm_files.target(ID, DIRECTORY)
-
-
-@pytest.fixture
-def host(dom0):
-    found = Host(dom0.root, 'one')
-    found.put(TEXT)
-    return found
 
 
 def operation(number):

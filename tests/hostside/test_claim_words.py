@@ -4,21 +4,9 @@ import os
 import time
 
 import pytest
-from claiming import DIRECTORY, ID, TEXT, UUIDS, VM, Host
+from claiming import DIRECTORY, ID, TEXT, UUIDS, VM
 
 from libcloud_ovm3_host import claim_changes, claim_store, claim_words, errors, vm_files
-
-
-@pytest.fixture
-def host(dom0):
-    found = Host(dom0.root, 'one')
-    found.put(TEXT)
-    return found
-
-
-@pytest.fixture
-def other(host):
-    return Host(host.root, 'two')
 
 
 @pytest.fixture(autouse=True)

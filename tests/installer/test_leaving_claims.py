@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from libcloud_ovm3.errors import AgentFault, PreconditionFailed
+from libcloud_ovm3.errors import AgentFault, Ovm3Error, PreconditionFailed
 from libcloud_ovm3.installer.host_files import read_module_state
 from tests.installer.dying import DyingHost
 from tests.installer.ssh.place import Place
@@ -39,6 +39,27 @@ def test_a_claim_that_names_the_host_keeps_its_module() -> None:
         assert [line for line in said if "stays in the claim vm-a" in line]
         assert (asked, place.disk()) == ([False, True], before)
         assert read_module_state(agent).kind == "absent"
+
+
+def test_a_module_that_cannot_tell_is_removed_by_force_only() -> None:
+    with Place.of("3.3.3", False, DyingHost) as place:
+        place.install()
+        installed, agent = place.disk(), place.agent
+        real, error = agent.call, Ovm3Error("no response")
+
+        def call(function: str, *given: Any, **how: Any) -> Any:
+            if function == "libcloud_leave_claims":
+                raise error
+            return real(function, *given, **how)
+
+        cast("Any", agent).call = call
+        with pytest.raises(PreconditionFailed, match=r"cannot tell whether.*no response.*--force"):
+            place.uninstall()
+        assert place.disk() == installed
+        said: list[str] = []
+        error = AgentFault("x", code=1, kind="exceptions.Exception", text="no such method")
+        place.uninstall(progress=said.append)
+        assert [line for line in said if "from before claims" in line]
 
 
 def _refuse() -> Any:
