@@ -22,6 +22,7 @@ from tests.operations.failures import (
     attempt,
     land,
     misbehave,
+    sent_of,
     steps_of,
     table_of,
 )
@@ -208,7 +209,7 @@ def act(
     rule = misbehave(pool.sim, failure, step)
     error = attempt(action)
     assert rule.hits, "the call that was to fail never came"
-    sent = calls_of(pool.sim, *WRITES)
+    sent = sent_of(pool.sim)
     assert len(sent) == len(set(sent)), f"sent twice: {sent}"
     land(pool.sim)
     return error, sent
