@@ -15,6 +15,7 @@ from libcloud_ovm3_host import (arguments, claim_changes, claim_disks, claim_rep
 from libcloud_ovm3_host.compat import bytes_type, plain, text_type, to_text
 
 _WORDS = re.compile(u'[^\x00-\x1f\x7f-\x9f|\u2028\u2029\ufffd]{1,500}\\Z')
+_TRIES = 5  # to write a version, where others write, too
 _FOUND = {claims.PRESENT: 'xend has a domain of it', claims.PAUSED: 'xend has a paused domain of it',
           claims.TWO: 'xend has two domains of it', claims.COPY: 'a domain of it is being received'}
 
@@ -142,10 +143,33 @@ def _put_in(dom0, request, claim, here, who):
     content = claim_settling.current(dom0, request)
     if made is not None and made != claim and content is not None:
         made['disks'] = claim_disks.field(dom0, claim_disks.of_content(content))
-        why = claim_disks.refusal(dom0, dict(request, function=claims.START), made['disks'])
-        if why:
-            made = None
+        _put_in_first(dom0, request, made)
     return _require_made(request, made, why)
+
+
+def _put_in_first(dom0, request, made):
+    """Its disks are in the claim before the claims of others are read: of two that begin at once one
+    goes on at most. Not yet with the word, by which the client knows that it may start the VM: where
+    a disk is refused nothing has begun, and the host is taken out again. Raises Conflict."""
+    claim_settling.write(dom0, request, request['version'], dict(made, said=''))
+    request['version'] += 1
+    why = claim_disks.refusal(dom0, dict(request, function=claims.START), made['disks'])
+    if why:
+        _take_back(dom0, request)
+        _require_made(request, None, why)
+
+
+def _take_back(dom0, request):
+    """Take the host out again that was put in, whatever others have written meanwhile."""
+    for _ in range(_TRIES):
+        version, claim = claim_store.read(dom0, request['mount'], request['document'])[1][0]
+        try:
+            claim_settling.write(dom0, request, version, claims.taken_out(claim, request['host'])[0])
+            return
+        except errors.Conflict:
+            pass
+    raise errors.Failed('host %s is in the claim of %s, and nothing was started there' % (
+        request['host'], safe_paths.printable(request['path'])))
 
 
 def _accept(dom0, request, claim, here, who):

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from xend_writes import OTHER
 
-from libcloud_ovm3_host import (claim_changes, claim_disks, claim_records, claim_store, claims,
-                                errors, state_dir, vm_disks, vm_files)
+from libcloud_ovm3_host import (claim_changes, claim_disks, claim_records, claim_store, claim_words,
+                                claims, errors, state_dir, vm_disks, vm_files)
 from libcloud_ovm3_host.compat import to_bytes, to_text
 
 IMAGE = '/OVS/Repositories/%s/VirtualDisks/data.img' % ID
@@ -225,6 +225,38 @@ def test_two_that_start_at_once(host, other, entry, together):
         assert len(live) in together
         for each in live:
             assert each.change(50 + number, 'stop_vm', True)['kind'] == 'free'
+
+
+@pytest.mark.parametrize('moment', ['before it is written', 'after it was looked'])
+def test_a_host_without_the_module_gets_no_disk_that_begins_to_be_held(host, other, monkeypatch, moment):
+    """The disks are in the claim before those of others are read; refused, it is free again."""
+    free(host, DATA)
+    free(other, DATA, name='db', also=host)
+    begun = []  # in the process of the request
+
+    def start():
+        if not begun:
+            begun.append(True)
+            other.change(20, 'start_vm')
+    write, refusal = claim_words.claim_settling.write, claim_disks.refusal
+    if moment == 'before it is written':
+        monkeypatch.setattr(claim_words.claim_settling, 'write',
+                            lambda *given: (start(), write(*given))[1])
+    else:
+        monkeypatch.setattr(claim_words.claim_disks, 'refusal',
+                            lambda *given: (refusal(*given), start())[0])
+    now = host.now()
+
+    def put_in():
+        return claim_words.put_in_host(host, 'ann', host.operation(30), ID, DIRECTORY, now['folder'],
+                                       now['version'], '3' * 32, 'no module')
+    if moment == 'before it is written':
+        assert IMAGE in str(pytest.raises(errors.Conflict, put_in).value)
+        assert (host.now()['kind'], host.now()['said'], len(other.domids())) == ('free', '', 1)
+    else:
+        made = put_in()
+        assert (made['kind'], host.operation(30) in made['said']) == ('doubt', True)
+        assert other.domids() == [] and put_in() == made
 
 
 def test_what_cannot_be_read_protects_all(host, monkeypatch):
