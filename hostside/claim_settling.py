@@ -199,8 +199,8 @@ def current(dom0, target):
 
 
 def identity_of(dom0, target, claim):
-    """``(uuid, name)`` of a VM, by its vm.cfg, by what it was before the operation, or by what this
-    host has recorded. Raises Failed."""
+    """``(uuid, name)`` of a VM, by its vm.cfg, by what it was before the operation, by what this host
+    has recorded, or by what vm.cfg was before an earlier operation. Raises Failed."""
     mark = claim_store.get_mark(dom0, target)
     for data in (current(dom0, target), claim.get(claims.CONTENT)):
         if data:
@@ -210,5 +210,14 @@ def identity_of(dom0, target, claim):
                 if not mark:
                     raise
     if not mark:
-        raise errors.Failed('vm.cfg is not there, and nothing says which VM it was')
+        return _earlier_identity(dom0, target)
     return plain(mark['uuid']), plain(mark['name'])
+
+
+def _earlier_identity(dom0, target):
+    for _, claim in claim_store.read(dom0, target['mount'], target['document'])[1]:
+        if claim['kind'] == claims.GONE or claim['function'] == claims.CREATE:
+            break  # before that it was another VM
+        if claim.get(claims.CONTENT):
+            return vm_files.identity(claim[claims.CONTENT])
+    raise errors.Failed('vm.cfg is not there, and nothing says which VM it was')

@@ -1,6 +1,7 @@
 """A person's words about a claim, and what a host that was taken out finds when it is back."""
 
 import os
+import shutil
 import time
 
 import pytest
@@ -111,6 +112,23 @@ def test_what_a_dead_host_has_torn_is_put_back(host, other):
     host.put(TEXT[:-3])
     made = take_out(other, 41, 'one')
     assert (made['kind'], other.digest()) == ('free', whole)
+
+
+def test_a_vm_whose_definition_and_marks_are_gone_is_looked_for(host):
+    """By the vm.cfg of an earlier version; not by that of a VM that was there before."""
+    runs_on(host)
+    marks = host.own + '/var/lib/libcloud-ovm3/claims/' + ID
+    os.remove(host.vm_cfg())
+    shutil.rmtree(marks)
+    assert host.settle()['kind'] == 'on', 'its domain is found'
+    host.xend_does('end', host.domids()[0])
+    if os.path.exists(marks):
+        shutil.rmtree(marks)
+    assert host.settle(91)['kind'] == 'gone'
+    host.change(92, 'create_vm', {'name': 'other', 'uuid': VM})
+    os.remove(host.vm_cfg())
+    with pytest.raises(errors.Failed):
+        host.settle(93)
 
 
 # --- put in, accepted -----------------------------------------------------------------------------
