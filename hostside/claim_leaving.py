@@ -8,8 +8,8 @@ anybody, and whoever has read it finds that it is another one.
 import os
 import re
 
-from libcloud_ovm3_host import (arguments, claim_hosts, claim_store, claims, dirfd, errors,
-                                host_identity, safe_paths, state_dir)
+from libcloud_ovm3_host import (arguments, claim_hosts, claim_store, claims, errors, host_identity,
+                                safe_paths, state_dir)
 from libcloud_ovm3_host.compat import plain, to_bytes, to_text
 
 SECONDS = 50  # clients wait for a minute
@@ -21,8 +21,8 @@ def leave_claims(dom0, client, operation, forced):
     """Take this host off all mounted repositories' claims, for good: ``{named: [text]}``.
 
     ``named``: the claims that name it, and what cannot be read, which may. Then it is refused
-    (Conflict), and nothing is changed; ``forced``: those repositories stay as they are, this host in
-    their claims, until a person takes it out; the others are left. Repeated, it does no more.
+    (Conflict), and nothing is changed; ``forced``: it stays in those claims, until a person takes it
+    out, or the last host has left. Repeated, it does no more.
     Raises InvalidArgument, Conflict, Failed, Timeout.
     """
     arguments.client(client)
@@ -44,13 +44,13 @@ def _leave(dom0, forced):
         except errors.HostModuleError:
             name, problems = '', ['%s: %s' % (plain(point), safe_paths.current_error())]
         named += problems
-        if name and not problems:
-            left.append((point, name))
+        if name:
+            left.append((point, name, bool(problems)))
     if named and not forced:
         raise errors.Conflict('nothing was changed: claims name this host, or may: %s'
                               % '; '.join([plain(each) for each in named]))
-    for point, name in left:
-        _leave_one(dom0, point, name, uuid)
+    for point, name, is_named in left:
+        _leave_one(dom0, point, name, uuid, is_named)
     return {'named': [to_text(each) for each in named]}
 
 
@@ -68,18 +68,15 @@ def _naming(uuid, point, found):
     return problems
 
 
-def _leave_one(dom0, point, name, uuid):
-    folder = state_dir.open_folder(dom0, point, [claim_store.FOLDER], False)
+def _leave_one(dom0, point, name, uuid, is_named):
+    temporary = state_dir.open_folder(dom0, point, [state_dir.TEMPORARY], True)
     try:
-        hosts = safe_paths.enter(os.dup(folder), claim_hosts.HOSTS)
+        folder = state_dir.open_folder(dom0, point, [claim_store.FOLDER], False)
         try:
-            if uuid:
-                dirfd.remove(hosts, uuid)
-                dirfd.sync(hosts)
-            is_last = not dirfd.sorted_names(hosts)
+            is_last = claim_hosts.leave(temporary, folder, uuid, is_named)
         finally:
-            os.close(hosts)
+            os.close(folder)
     finally:
-        os.close(folder)
+        os.close(temporary)
     if is_last:
         claim_store.retire(dom0, point, name)

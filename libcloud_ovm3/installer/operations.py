@@ -212,10 +212,9 @@ def uninstall(
     if module.kind == "installed":
         require_nothing_set_aside(task.host, agent, progress)
     with task.host.locked():
-        module = read_module_state(agent)
-        if module.kind == "installed":
-            leave_claims(task.host, agent, force, progress)
-        plan = plan_uninstall(read_host_files(task.host), task.host.site)
+        on_disk, module = read_host_files(task.host), read_module_state(agent)
+        leave_claims(task.host, agent, on_disk, module, force, progress)
+        plan = plan_uninstall(on_disk, task.host.site)
         task.host.clean(plan.clean)
         _edit(task, plan, keep=False)
         after = module

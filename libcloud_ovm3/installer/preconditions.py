@@ -18,6 +18,7 @@ from libcloud_ovm3.installer.host_files import (
 )
 from libcloud_ovm3.installer.patches import AGENT_INI
 from libcloud_ovm3.installer.plan import Plan
+from libcloud_ovm3.pages import page
 
 
 def ini_options(ssl: bool | None, port: int | None) -> dict[str, str]:
@@ -70,14 +71,42 @@ def require_nothing_set_aside(
         )
 
 
+HAS_CLAIMS = "/var/lib/libcloud-ovm3/claims/host"  # hostside/claim_store.py makes it
+
+
 def leave_claims(
-    host: Host, agent: InstalledAgent, is_forced: bool, progress: Callable[[str], None]
+    host: Host,
+    agent: InstalledAgent,
+    on_disk: HostFiles,
+    module: ModuleState,
+    is_forced: bool,
+    progress: Callable[[str], None],
 ) -> None:
     """Have the module take the host off the claims of VMs (docs/claims.md).
 
     :raises PreconditionFailed: a claim names the host, or may, or that cannot be told, and it is
         not forced.
     """
+    if module.kind == "installed":
+        _leave_claims(host, agent, is_forced, progress)
+    elif (
+        module.kind != "absent"
+        and table.state(on_disk.table) == "registered"  # else it has been asked before
+        and host.kind(HAS_CLAIMS)
+    ):
+        why = f"the agent does not answer as it should ({module.text}), so its module was not asked"
+        if not is_forced:
+            raise PreconditionFailed(
+                f"{host.name}: nothing was changed: {why} which claims of VMs name this host. Mend "
+                f"the agent, and repeat; with `--force` the module is removed, and this host stays "
+                f"in its claims ({page('host-install.md')})"
+            )
+        progress(f"{why}: this host stays in the claims of VMs that name it")
+
+
+def _leave_claims(
+    host: Host, agent: InstalledAgent, is_forced: bool, progress: Callable[[str], None]
+) -> None:
     function = "libcloud_leave_claims"
     try:
         answer = agent.call(function, "ovm3-host", secrets.token_hex(16), is_forced, kind="write")

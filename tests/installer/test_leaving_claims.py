@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from libcloud_ovm3.errors import AgentFault, Ovm3Error, PreconditionFailed
+from libcloud_ovm3.errors import AgentFault, HostUnreachable, Ovm3Error, PreconditionFailed
 from libcloud_ovm3.installer.host_files import read_module_state
 from tests.installer.dying import DyingHost
 from tests.installer.ssh.place import Place
@@ -60,6 +60,36 @@ def test_a_module_that_cannot_tell_is_removed_by_force_only() -> None:
         error = AgentFault("x", code=1, kind="exceptions.Exception", text="no such method")
         place.uninstall(progress=said.append)
         assert [line for line in said if "from before claims" in line]
+
+
+@pytest.mark.parametrize("kind", ["unreachable", "unexpected"])
+def test_a_module_that_cannot_be_asked_is_removed_by_force_only(kind: str) -> None:
+    """If the host has had claims. What was left before is not asked for again."""
+    with Place.of("3.3.3", False, DyingHost) as place:
+        place.install()
+        token = place.root / "var/lib/libcloud-ovm3/claims/host"
+        agent, installed = place.agent, place.disk()
+        real = agent.call
+
+        def call(function: str, *given: Any, **how: Any) -> Any:
+            if function == "libcloud_version" and b"libcloud" in place.table.read_bytes():
+                if kind == "unexpected":
+                    return "nonsense"
+                raise HostUnreachable("no response")
+            return real(function, *given, **how)
+
+        cast("Any", agent).call = call
+        token.parent.mkdir(parents=True)
+        token.write_text("token = 1\n")
+        installed = place.disk()
+        with pytest.raises(PreconditionFailed, match=r"nothing was changed: .*--force"):
+            place.uninstall()
+        assert place.disk() == installed
+        said: list[str] = []
+        place.uninstall(force=True, progress=said.append)
+        assert [line for line in said if "this host stays in the claims" in line]
+        assert token.exists()
+        assert read_module_state(agent).kind == "absent"
 
 
 def _refuse() -> Any:
