@@ -181,24 +181,29 @@ def destroy(vms: tuple[str, ...], yes: bool, hosts_off: tuple[str, ...], **optio
 
 def _start(driver: OVM3NodeDriver, node: Node, location: str | None, **how: Any) -> str:
     if node.state == NodeState.RUNNING:
-        wanted = None if location is None else find_host(driver, location).extra["address"]
-        if wanted in (None, *(live["address"] for live in node.extra["live"])):
-            return f"{label(node)} is already running on {_hosts(node)}; nothing was done"
+        _require_on(driver, node, location)
+        return f"{label(node)} is already running on {_hosts(node)}; nothing was done"
+    driver.start_node(node, location, **how)
+    try:
+        found = driver.ex_get_node(str(node.id))
+        _require_on(driver, found, location)  # another client may have been first
+    except Ovm3Error as error:  # it does not undo that it was started
+        why = with_option_names(str(error))
+        return f"{label(node)} was started; the host could not be read: {why}"
+    return f"{label(node)} was started on {_hosts(found) or 'a host that is not known yet'}"
+
+
+def _require_on(driver: OVM3NodeDriver, node: Node, location: str | None) -> None:
+    """:raises ClickException: the VM runs, and not on the host that was asked for."""
+    addresses = [live["address"] for live in node.extra["live"]]
+    names = [live["host"] for live in node.extra["live"]]
+    if location is None or not addresses or location in (*addresses, *names):
+        return
+    if find_host(driver, location).extra["address"] not in addresses:
         raise click.ClickException(
             f"{label(node)} is already running, on {_hosts(node)} and not on {location}; nothing "
             f"was done"
         )
-    driver.start_node(node, location, **how)
-    return f"{label(node)} was started{_started_on(driver, node)}"
-
-
-def _started_on(driver: OVM3NodeDriver, node: Node) -> str:
-    """Return where a VM runs that was started. An error does not undo that it was."""
-    try:
-        hosts = _hosts(driver.ex_get_node(str(node.id)))
-    except Ovm3Error as error:
-        return f"; the host could not be read: {with_option_names(str(error))}"
-    return f" on {hosts or 'a host that is not known yet'}"
 
 
 def _stop(

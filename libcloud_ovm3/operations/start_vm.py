@@ -21,7 +21,7 @@ from libcloud_ovm3.estate.vm_bridges import bridges_of
 from libcloud_ovm3.estate.vms import VM, EstateSnapshot, LiveDomain, read_estate
 from libcloud_ovm3.operations import doors
 from libcloud_ovm3.operations.operation import Operation
-from libcloud_ovm3.operations.placement import choose_host
+from libcloud_ovm3.operations.placement import choose_host, is_host
 from libcloud_ovm3.operations.preconditions import require_unchanged, why_unknown
 from libcloud_ovm3.operations.presence import (
     POLL,
@@ -59,7 +59,7 @@ def start(
         snapshot = read_estate(estate, HARDWARE, *([NETWORK] if bridges else []))
         vm = snapshot.vm(vm_id)
         if vm.state is State.RUNNING:
-            return []
+            return _running_already(vm, host_id, is_second)
         _require_stopped(vm, snapshot)
         if not is_second:
             bridges = bridges_of(vm.definition.config)
@@ -85,6 +85,16 @@ def start(
             snapshot.hosts_off,
         )
     return [*cards.notices, *notices, *same_macs]
+
+
+def _running_already(vm: VM, host_id: str | None, is_second: bool) -> list[str]:
+    """What to say of a VM that is not started: as somebody else has just done so, or elsewhere."""
+    is_there = host_id is None or any(is_host(one.host, host_id) for one in vm.live)
+    if is_there and not is_second:
+        return []
+    by = ": another client has just started it" if is_second else ""
+    there = "" if is_there else f", and not on {host_id}"
+    return [f"VM {vm.label} runs already, {vm.where()}{there}{by}; nothing was sent"]
 
 
 def _require_free(estate: Estate, snapshot: EstateSnapshot, vm: VM) -> None:
