@@ -4,6 +4,9 @@ once; after a lost response the claim is read.
 
 from __future__ import annotations
 
+import getpass
+import re
+import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -43,7 +46,7 @@ def take_out(
 
     def send(module: HostModule, own: str) -> VMClaim:
         place = (*_place(definition), claim.folder, claim.version)
-        return module.take_out_host(operation.client, own, *place, gone_id, words)
+        return module.take_out_host(person(), own, *place, gone_id, words)
 
     return _written(operation, host, definition, f"host {gone_id} was to be taken out", send)
 
@@ -66,7 +69,7 @@ def put_in(
 
     def send(module: HostModule, own: str) -> VMClaim:
         place = (*_place(definition), claim.folder, claim.version)
-        return module.put_in_host(operation.client, own, *place, host_id, words)
+        return module.put_in_host(person(), own, *place, host_id, words)
 
     return _written(operation, host, definition, f"host {host_id} was to be put in", send)
 
@@ -83,18 +86,29 @@ def accept(
 
     def send(module: HostModule, own: str) -> VMClaim:
         place = (*_place(definition), claim.folder, claim.version)
-        return module.accept_vm_cfg(operation.client, own, *place, digest)
+        return module.accept_vm_cfg(person(), own, *place, digest)
 
     return _written(operation, host, definition, "its vm.cfg was to be accepted", send)
 
 
 _MOST = 500  # characters that the module takes
+_MOST_OF_CLIENT = 32
+
+
+def person() -> str:
+    """Whose word it is: the user and the machine of this program, as the module takes a client."""
+    try:
+        user = getpass.getuser()
+    except (ImportError, KeyError, OSError):  # a user without a name, in a container
+        user = "unknown"
+    text = f"{user}@{socket.gethostname().partition('.')[0]}"
+    return re.sub(r"[^A-Za-z0-9@._-]", "_", text).lstrip("@._-")[:_MOST_OF_CLIENT] or "unknown"
 
 
 def words(option: str, name: str, seen: str) -> str:
     """What is written: how the person has said it, and what was seen. Pure."""
     text = f"{option}={name}: {seen}"
-    return "".join(one if " " <= one <= "~" and one != "|" else "?" for one in text)[:_MOST]
+    return "".join(one if " " <= one <= "~" and one not in "|;" else "?" for one in text)[:_MOST]
 
 
 def _place(definition: Definition) -> tuple[str, str]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import uuid
+from contextlib import ExitStack
+from unittest import mock
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from libcloud_ovm3.agent.address import Address
@@ -14,7 +17,7 @@ from libcloud_ovm3.errors import HostNotFound, HostUnreachable
 from libcloud_ovm3.estate.hosts import HostView, UnreachableHost
 from libcloud_ovm3.estate.vms import EstateSnapshot
 from libcloud_ovm3.operations.gone_host import find_gone
-from libcloud_ovm3.operations.word_door import words
+from libcloud_ovm3.operations.word_door import person, words
 
 
 def id_of(number: int) -> str:
@@ -69,9 +72,22 @@ def test_two_hosts_that_had_one_address_are_told_apart_by_their_ids_only() -> No
 
 
 @given(st.text(), st.text())
+@example("a|b", "c;d")
+@example("a", "b" * 600)
 def test_words_are_what_the_module_takes(name: str, seen: str) -> None:
     text = words("ex_gone_from", name, seen)
-    assert 1 <= len(text) <= 200
+    assert 1 <= len(text) <= 500
     assert text.isprintable()
     assert text.isascii()
-    assert ";" not in text
+    assert not set(";|") & set(text)
+
+
+@given(st.text(min_size=1), st.text(min_size=1))
+def test_whose_word_it_is(user: str, machine: str) -> None:
+    names = {"getpass.getuser": user, "socket.gethostname": machine}
+    with ExitStack() as patches:
+        for function, name in names.items():
+            patches.enter_context(mock.patch(function, return_value=name))
+        assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9@._-]{0,31}", person())
+    with mock.patch("getpass.getuser", side_effect=KeyError("uid 7")):
+        assert person().startswith("unknown@")

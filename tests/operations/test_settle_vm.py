@@ -9,6 +9,7 @@ from libcloud.compute.types import NodeState
 
 from libcloud_ovm3.errors import HostNotFound, Ovm3Warning, PreconditionFailed
 from libcloud_ovm3.estate.guards import DOUBT, FREE, ON
+from libcloud_ovm3.operations.word_door import person
 from tests.operations.settling import (
     NAME,
     OFF,
@@ -72,6 +73,7 @@ def test_a_dead_host_is_taken_out_by_word_of_a_person(personality: str) -> None:
             found = driver.ex_settle_node(node_id, sim.hosts[OFF].address)
         assert found["claim"]["kind"] == FREE
         assert "no sign of life" in found["claim"]["taken"]
+        assert f": {person()}, operation " in found["claim"]["taken"]
         assert calls_of(sim, *PERSON) == ["libcloud_take_out_host"] * 2
 
 
