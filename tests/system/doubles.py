@@ -10,7 +10,8 @@ reboots, and a client starts it, at moments from before the reboot until the gue
 
 ``agents``: the agents' start_vm alone. ``driver``: start_node without the host module. ``module``:
 with it, so through claims; each client names its host, and no second look helps. Every second VM
-has a claim before, of the others the driver makes the first one. ``claims``: the claims of the host
+has a claim before, of the others the driver makes the first one. ``command``: the same by `ovm3 vm
+start --on`, with its second look. ``claims``: the claims of the host
 module alone, as docs/claims.md has them: each VM has one, settled on both hosts, before it starts.
 """
 
@@ -29,11 +30,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any
+from unittest import mock
+
+from click.testing import CliRunner
 
 from libcloud_ovm3 import OVM3NodeDriver
+from libcloud_ovm3.agent import option_values
 from libcloud_ovm3.agent.connection import AgentConnection
 from libcloud_ovm3.agent.hostmodule import HostModule
 from libcloud_ovm3.agent.tls import HostTrust
+from libcloud_ovm3.cli.commands import ovm3
 from libcloud_ovm3.clock import Clock
 from libcloud_ovm3.errors import AgentFault, Ovm3Error
 from libcloud_ovm3.estate import guards
@@ -42,10 +48,11 @@ from libcloud_ovm3.simulator.errors import AgentFault as SimulatedFault
 from libcloud_ovm3.simulator.xend import machines
 from tests.support import pins_of
 
-WHATS, WAYS = ("clients", "reboot"), ("agents", "driver", "module", "claims")
+WHATS, WAYS = ("clients", "reboot"), ("agents", "driver", "module", "command", "claims")
 SPEED = 10.0  # simulated seconds in a real one
 LANES = 8  # tries at the same time, as most of a try is waiting
-WITH_CLAIMS = ("module", "claims")
+WITH_CLAIMS = ("module", "command", "claims")
+BY_DRIVER = ("module", "command")
 WRITES = ("libcloud_change_claimed_vm", "libcloud_claim_vm", "libcloud_settle_claim")
 CALLS = 20  # of a client at a host, of which one fails
 GAP_SECONDS = 51.0  # for which a guest that reboots is not listed: measured (xend.md 1.6)
@@ -101,7 +108,7 @@ def _try_at_once(
         runs_on = 0 if what == "reboot" else None
         vms.append((number, vm_uuid, sim.add_vm(f"vm-{number}", vm_uuid, running_on=runs_on)))
     for lane, (number, _, directory) in zip(lanes, vms, strict=True):
-        if way == "claims" or (way == "module" and number % 2):  # else the driver makes it
+        if way == "claims" or (way in BY_DRIVER and number % 2):  # else the driver makes it
             lane[0].send(("claim", directory, 0.0, ""))
             kind = lane[0].recv()
             assert kind == ("on" if what == "reboot" else "free"), kind
@@ -187,7 +194,7 @@ def _act(orders: Any, way: str, how: tuple[Any, ...], repository_id: str, hosts:
         ex_clock=clock,
         ex_second_look=0 if way == "module" else None,  # the claims alone have to do
     )
-    guards.BEGINS = way == "module"
+    guards.BEGINS = way in BY_DRIVER
     driver.list_nodes()
     modules = [
         HostModule(
@@ -205,6 +212,8 @@ def _act(orders: Any, way: str, how: tuple[Any, ...], repository_id: str, hosts:
                 orders.send(_claimed(modules, place, hosts))
             elif way == "claims":
                 orders.send(_start_claimed(modules[0], place, clock))
+            elif way == "command":
+                orders.send(_start_by_command(how, clock, directory, location))
             elif way == "agents":
                 driver.connection.call("start_vm", *place)
                 orders.send("started")
@@ -224,6 +233,21 @@ def _claimed(modules: list[HostModule], place: tuple[str, str], hosts: list[str]
             with contextlib.suppress(AgentFault):
                 module.settle_claim("me", uuid.uuid4().hex, *place)
     return kind
+
+
+def _start_by_command(how: tuple[Any, ...], clock: Clock, directory: str, location: str) -> str:
+    """What the command says: the words after the VM's name that matter, or its exit status."""
+    _, password, address, port, pins = how
+    access = [f"--host={address}:{port}", *(f"--fingerprint={one}={pins[one]}" for one in pins)]
+    with mock.patch.object(option_values, "Clock", return_value=clock):
+        done = CliRunner().invoke(
+            ovm3,
+            ["vm", "start", directory, "--on", location, *access],
+            env={"OVM3_PASSWORD": password},
+        )
+    if done.exit_code == 0:
+        return "started" if "was started on" in done.stdout else done.stdout
+    return "already running" if "already running" in done.stderr else f"exit {done.exit_code}"
 
 
 def _start_claimed(module: HostModule, place: tuple[str, str], clock: Clock) -> str:

@@ -24,6 +24,15 @@ def test_never_twice(what: str, tries: int, faults: bool) -> None:
     _try(what, "module", tries, faults)
 
 
+@pytest.mark.long
+def test_two_commands_through_claims() -> None:
+    """`ovm3 vm start --on`: one has started it, the other one says what it found."""
+    found = count("clients", "command", 8)
+    told = found.answers
+    assert (found.doubles, found.tries, told["started"]) == (0, 8, 8), str(found)
+    assert told["already running"] + told["exit 1"] == 8, str(found)
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize("faults", [False, True])
 @pytest.mark.parametrize("way", ["claims", "module"])
