@@ -11,7 +11,7 @@ two that begin at once each finds the other's, so that one of them goes on at mo
 import re
 
 from libcloud_ovm3_host import (block_devices, claim_records, claim_store, claims, errors, identify,
-                                safe_paths, vm_disks)
+                                records, safe_paths, vm_disks, vm_files)
 from libcloud_ovm3_host.compat import error, plain, to_bytes
 
 SECONDS = 20  # for the claims of one repository, whose server may be dead
@@ -159,11 +159,36 @@ def _refusal_in(dom0, request, mount_point, disks):
             continue
         whose = 'VM %s of repository %s' % (document[3:], repository)
         if problem:
-            return 'the claim of %s cannot be read, so it may hold a disk of this one: %s' % (
-                whose, problem)
+            held = _of_damaged(dom0, mount_point, document)
+            path = held is not None and conflict(request['function'], disks, held)
+            if held is None or path:
+                return 'the claim of %s cannot be read, so it may hold %s: %s (docs/claims.md)' % (
+                    whose, safe_paths.printable(path or u'any disk'), problem)
+            continue
         path = claim and conflict(request['function'], disks,
                                   claim_records.disks_of(claim['disks']))
         if path:
             return 'disk %s is held by %s, which is %s; if it is not: `ovm3 claim settle %s/%s`' % (
                 safe_paths.printable(path), whose, claims.described(claim), repository, document[3:])
     return ''
+
+
+def _of_damaged(dom0, mount_point, document):
+    """What a VM may hold whose newest claim cannot be understood; None: that cannot be told.
+
+    Nobody writes a version after one that is not understood. So it is what the version before it
+    says, what that change was to add, which vm.cfg has by now, and each path in what is left of it.
+    """
+    if not document.startswith('vm-'):
+        return None  # which directory that is cannot be told
+    try:
+        data, before = claim_store.before_damage(dom0, mount_point, document)
+        disks = vm_disks.any_path_of(records.unescaped(data))
+        try:
+            disks += of_content(vm_files.content(dom0, vm_files.target(
+                plain(mount_point).split('/')[-1], document[3:])))
+        except errors.NotFound:
+            pass
+        return claim_records.disks_of(claims.joined(before['disks'], field(dom0, disks)))
+    except errors.HostModuleError:
+        return None

@@ -232,6 +232,21 @@ def _newest_in(folder, document):
     return version, data and claim_records.decode(data)
 
 
+def before_damage(dom0, mount_point, document):
+    """``(data, claim)`` where the newest version cannot be understood: its bytes, and the claim of
+    the version before it. Raises NotFound, Failed, ...: that cannot be read either.
+    """
+    folder = state_dir.open_folder(dom0, mount_point, [FOLDER, document], False)
+    try:
+        version, data = documents.newest_bytes(folder)
+        before = dict(documents.kept_in(folder)[1]).get(version - 1)
+    finally:
+        os.close(folder)
+    if before is None:
+        raise errors.Failed('claim %s: version %d is not complete' % (document, version - 1))
+    return data, claim_records.decode(before)
+
+
 def write(dom0, client, operation, mount_point, document, name, version, claim):
     """Make a version of a claim, in the claims of that name; whether it is this process's own.
 

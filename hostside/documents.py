@@ -127,6 +127,13 @@ def newest_in(folder):
     return 0, None
 
 
+def newest_bytes(folder):
+    """``(version, data)`` of its highest version as it is stored, complete or not. Raises NotFound.
+    """
+    version = max([0] + _versions(folder))
+    return version, state_dir.read_whole(folder, '%d' % version, _HEADER_BYTES + DOCUMENT_BYTES)
+
+
 def _highest_whole(folder, name):
     versions = _versions(folder)
     if not versions:

@@ -36,6 +36,11 @@ def decode(data):
     return record
 
 
+def unescaped(data):
+    """The bytes of a damaged record, with what was a value as it was."""
+    return _SAFE.sub(_unescape, data)
+
+
 def _unescape(match):
     return binascii.unhexlify(match.group(1))
 

@@ -89,8 +89,8 @@ def _check_claim(claim: _Claim, snapshot: EstateSnapshot) -> Iterator[Finding]:
             "claim",
             f"{who}: its claim cannot be read: {claim['why']}",
             "it is neither started nor changed",
-            "a newer version of ovm3 may be able to read it; otherwise examine the files in "
-            ".libcloud-ovm3/claims of its repository",
+            f"a newer version of ovm3 may be able to read it; otherwise {page('claims.md')}, "
+            f'"A damaged claim"',
         )
     elif is_in_doubt(claim):
         yield _doubt(claim, who, snapshot)

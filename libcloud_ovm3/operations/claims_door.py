@@ -62,7 +62,9 @@ def change(
     """
     module, guard = host.module_claims, latest(operation, definition)
     if module is None or guard is None or guard.error:
-        why = guard.error if guard and guard.error else f"{host.label} has no host module with them"
+        why = f"{host.label} has no host module with them"
+        if guard and guard.error:
+            why = f"this one cannot be read: {guard.error} ({page('claims.md')})"
         raise not_changed(definition, f"its repository has claims, and {why}")
     place, is_second = (definition.repository_id, definition.directory), False
     while True:

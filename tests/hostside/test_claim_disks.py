@@ -4,7 +4,7 @@ import os
 import time
 
 import pytest
-from claiming import DIRECTORY, ID, TEXT, UUIDS, VM, Host, disks
+from claiming import DIRECTORY, ID, REPOSITORY, TEXT, UUIDS, VM, Host, disks
 from hypothesis import given
 from hypothesis import strategies as st
 from xend_writes import OTHER
@@ -300,6 +300,44 @@ def test_what_cannot_be_read_protects_all(host, monkeypatch):
     assert outcome() == '', 'removed while all were read'
     with pytest.raises(errors.Failed):
         claim_records.encode(claims.first_claim([('a', '')], 'half a line'))
+
+
+@pytest.mark.parametrize('where', ['before', 'vm.cfg', 'what is left', 'before, without vm.cfg',
+                                   'another disk', 'not known', 'no version before'])
+def test_a_damaged_claim_protects_what_its_vm_may_hold(host, other, where):
+    """The version before says it, what that change added vm.cfg or what is left; else all."""
+    free(host, DATA)
+    held_there = [DATA.replace('data.img', 'other.img')]
+    if where.startswith('before'):
+        held_there = [DATA]
+    free(other, name='db', also=host)
+    if where != 'no version before':
+        other.change(10, 'configure_vm', {'disk': held_there})
+        other.change(11, 'start_vm')
+    folder = host.root + REPOSITORY + '/.libcloud-ovm3/claims/vm-' + other.directory + '/'
+    newest = folder + '%d' % max([int(name) for name in os.listdir(folder)])
+    if where == 'no version before':
+        for name in os.listdir(folder):
+            if folder + name != newest:
+                os.remove(folder + name)
+    handle = open(newest, 'w')
+    handle.write('content=disk = ["file:%s"]%%0A\nhos' % IMAGE * (where == 'what is left'))
+    handle.close()
+    if where == 'vm.cfg':
+        other.put(TEXT.replace(VM, other.vm) + disks(DATA))
+    elif where == 'not known':
+        os.remove(other.vm_cfg())
+        os.mkdir(other.vm_cfg())
+    elif where == 'before, without vm.cfg':
+        os.remove(other.vm_cfg())
+    made = host.change(30, 'start_vm')
+    if where == 'another disk':
+        assert made['outcome'] == 'done'
+        return
+    assert (made['outcome'], made['kind'], host.calls()) == ('not done', 'free', [])
+    what = {'not known': 'any disk', 'no version before': 'any disk'}.get(where, IMAGE)
+    for word in ('VM %s of repository %s cannot be read' % (other.directory, ID), what, 'claims.md'):
+        assert word in made['fault']
 
 
 def test_a_vm_cfg_that_changes_after_its_disks_were_claimed(host, monkeypatch):

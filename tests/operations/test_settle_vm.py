@@ -7,6 +7,7 @@ from __future__ import annotations
 import pytest
 from libcloud.compute.types import NodeState
 
+from libcloud_ovm3.agent.identifiers import undashed
 from libcloud_ovm3.errors import HostNotFound, Ovm3Warning, PreconditionFailed
 from libcloud_ovm3.estate.guards import DOUBT, FREE, ON
 from libcloud_ovm3.operations.word_door import person
@@ -111,6 +112,27 @@ def test_a_vm_cfg_that_was_changed_without_a_claim_is_accepted(personality: str)
         assert "MD5" in found["word"]
         assert found["claim"]["kind"] == FREE
         assert quietly(driver.start_node, node_id)
+
+
+def test_the_way_out_of_a_damaged_claim(personality: str) -> None:
+    """As docs/claims.md has it; other VMs are not kept from anything meanwhile."""
+    with claimed(personality, running_on=1) as sim:
+        node_id, driver = id_of(sim), operator(sim)
+        sim.add_vm("other")
+        state = sim.repository_path / ".libcloud-ovm3"
+        [folder] = (state / "claims").glob("vm-*")
+        newest = max(folder.iterdir(), key=lambda one: int(one.name))
+        newest.write_bytes(newest.read_bytes()[:-9])
+        assert claim_of(sim)["kind"] == "unknown"
+        for act in (driver.stop_node, driver.ex_settle_node):
+            with pytest.raises(PreconditionFailed, match="cannot be read"):
+                quietly(act, node_id)
+        other = quietly(driver.ex_get_node_by_name, "other")
+        assert quietly(driver.start_node, other)
+        folder.rename(state / f"damaged-{folder.name}")
+        found = quietly(driver.ex_settle_node, node_id)["claim"]
+        assert (found["kind"], hosts_in(found)) == (ON, [undashed(sim.hosts[1].uuid)])
+        assert quietly(driver.stop_node, node_id)
 
 
 # ------------------------------------------------------------------ starts beside a host
