@@ -84,8 +84,8 @@ def count(what: str, way: str, tries: int, faults: bool = False, seed: int = 1) 
     """
     found, numbers = Count(), random.Random(seed)
     each, lanes_at_once = 2 if what == "clients" else 1, min(LANES, tries)
-    with _simulator(way) as sim, _clients(sim, way, each * lanes_at_once) as clients:
-        lanes = [clients[each * lane : each * (lane + 1)] for lane in range(lanes_at_once)]
+    with _simulator(way) as sim, clients(sim, way, each * lanes_at_once) as connections:
+        lanes = [connections[each * lane : each * (lane + 1)] for lane in range(lanes_at_once)]
         for first in range(0, tries, LANES):
             _try_at_once(sim, what, way, tries, lanes[: tries - first], found, numbers, faults)
     return found
@@ -150,20 +150,21 @@ def _simulator(way: str) -> Simulator:
 
 
 @contextlib.contextmanager
-def _clients(sim: Simulator, way: str, number: int) -> Iterator[list[Connection]]:
-    """Clients that wait for what they are sent: a directory, and after how many seconds to start.
-
-    They answer what they are told.
+def clients(
+    sim: Simulator, way: str, number: int, speed: float = SPEED
+) -> Iterator[list[Connection]]:
+    """Clients that wait for what they are sent: what to do with which directory, after how many
+    seconds, and where, or with which volume. They answer what they are told.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["libcloud_ovm3", "libcloud_ovm3.agent.hostmodule"])
+    context.set_forkserver_preload(["tests.system.doubles"])
     pairs = [context.Pipe() for _ in range(number)]
     processes = []
     for place, (_, far) in enumerate(pairs):
         host = sim.hosts[place % 2]
         how = (sim.user, sim.password, host.address, host.port, pins_of(sim))
         names = [one.uuid.lower().replace(":", "") for one in sim.hosts]
-        arguments = (far, way, how, sim.repository_id, names)
+        arguments = (far, way, how, sim.repository_id, names, speed)
         processes.append(context.Process(target=_act, args=arguments, daemon=True))
     for process in processes:
         process.start()
@@ -178,12 +179,19 @@ def _clients(sim: Simulator, way: str, number: int) -> Iterator[list[Connection]
             process.join()
 
 
-def _act(orders: Any, way: str, how: tuple[Any, ...], repository_id: str, hosts: list[str]) -> None:
+def _act(
+    orders: Any,
+    way: str,
+    how: tuple[Any, ...],
+    repository_id: str,
+    hosts: list[str],
+    speed: float,
+) -> None:
     warnings.simplefilter("ignore")
     user, password, address, port, pins = how
     begin = time.time()
     clock = Clock(
-        lambda: begin + (time.time() - begin) * SPEED, lambda seconds: time.sleep(seconds / SPEED)
+        lambda: begin + (time.time() - begin) * speed, lambda seconds: time.sleep(seconds / speed)
     )
     driver = OVM3NodeDriver(
         user,
@@ -210,6 +218,8 @@ def _act(orders: Any, way: str, how: tuple[Any, ...], repository_id: str, hosts:
         try:
             if what == "claim":
                 orders.send(_claimed(modules, place, hosts))
+            elif what == "attach":
+                orders.send(driver.attach_volume(directory, location))
             elif way == "claims":
                 orders.send(_start_claimed(modules[0], place, clock))
             elif way == "command":

@@ -16,6 +16,7 @@ from libcloud_ovm3.simulator import Simulator
 from tests.operations.attaching import Lab, add_disk, in_file, live_disks, set_live_disks
 from tests.operations.test_disks_at_once import meanwhile
 from tests.support import CHANGE, at_once, driver_for, simulate
+from tests.system import doubles
 
 CLIENTS = 8
 
@@ -44,6 +45,34 @@ def test_eight_clients(host: int | None, begins: bool, monkeypatch: pytest.Monke
         ]
         assert at_once(sim, *acts) == [True] * CLIENTS
         require_all(sim, directory, host)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("faults", [False, True])
+def test_eight_processes(faults: bool) -> None:
+    """As real clients are. With faults on the wire some may be told that they do not know."""
+    with (
+        Simulator(2, vms=0, templates=0, host_module=True) as sim,
+        doubles.clients(sim, "module", CLIENTS, speed=1) as processes,
+    ):
+        directory = sim.add_vm("subject", running_on=0)
+        volumes = [add_disk(sim, f"disk-{number}.img") for number in range(CLIENTS)]
+        for number, kind in enumerate(doubles.FAULTS if faults else ()):
+            function = CHANGE if number % 2 else "*"
+            sim.misbehave(kind, function, host=number % 2, nth=number + 1, seconds=0.2)
+        for process, volume in zip(processes, volumes, strict=True):
+            process.send(("attach", directory, 0.0, volume))
+        told = [process.recv() for process in processes]
+        sim.clear_misbehaviour()
+        sim.flush_delayed()
+        if not faults:
+            assert told == [True] * CLIENTS
+        entries = in_file(sim, directory, "/disk-")
+        for number, answer in enumerate(told):
+            assert len([one for one in entries if f"/disk-{number}." in one]) <= 1
+            assert answer is not True or f"/disk-{number}." in "".join(entries), told
+        assert len({one.split(",")[1] for one in entries}) == len(entries)
+        assert sorted(live_disks(sim, 0, "/disk-")) == sorted(entries)
 
 
 MOMENTS = [
