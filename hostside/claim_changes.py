@@ -110,11 +110,25 @@ def _goes_on(dom0, request):
 
 
 def _change(dom0, request):
-    handle = lock(dom0, request)
+    try:
+        handle = lock(dom0, request)
+    except errors.Conflict:
+        return _repeated(dom0, request, error())
     try:
         return _change_locked(dom0, request)
     finally:
         local_state.unlock(handle)
+
+
+def _repeated(dom0, request, conflict):
+    """What became of the operation of a request that waited for another process, which may be that of
+    the same request. Raises Conflict: it is another one's, and nothing was done."""
+    found = _read_claim(dom0, request, request['operation'])
+    if request['operation'] in str(conflict):
+        found['state'] = to_text('running')
+    elif not found['version']:
+        raise conflict
+    return found
 
 
 def _change_locked(dom0, request):

@@ -126,16 +126,20 @@ def test_of_two_hosts_one_starts_it(host, other):
 
 
 def test_the_lock_is_not_taken_from_a_process_that_lives(host, monkeypatch):
+    """Nor is a request that is repeated meanwhile told that nothing was done of it."""
     free(host)
+    configured = host.change(2, 'configure_vm', {'vcpus': 2})
     goes_on(host, monkeypatch, 3, 'hangs', 'start_vm')
     assert (host.now()['kind'], host.now()['state']) == ('doubt', 'running')
     for again in (lambda: host.change(4, 'stop_vm', True), lambda: host.settle()):
         problem = pytest.raises(errors.Conflict, again).value
         assert host.operation(3) in str(problem)
+    assert host.change(3, 'start_vm')['state'] == 'running'
+    assert host.change(2, 'configure_vm', {'vcpus': 2}) == configured
     assert os.getsid(process_of(host)) != os.getsid(0)
     host.write('/go on', '')
     until(lambda: host.now()['kind'] == 'on')
-    assert host.calls() == ['start']
+    assert host.calls() == ['configure', 'start']
 
 
 # --- neither success nor fault is proof ------------------------------------------------------------
