@@ -57,7 +57,7 @@ class ClaimWords(ModuleCalls):
         """Take the host that is asked off the claims of all repositories mounted there, before the
         module is removed from it; the last host takes their claims away.
 
-        :param forced: also if claims name it; those repositories stay as they are.
+        :param forced: also if claims name it: it stays in them.
         :return: The claims that name it, or may.
         :raises AgentFault: of kind ``...Conflict`` if there are any, and it is not forced: nothing
             was changed.

@@ -171,7 +171,8 @@ def check(form: str, **options: Any) -> None:
 @_RESTART_XEND
 @click.option(
     "--force", is_flag=True,
-    help="Also if claims of VMs name the host: it stays in them until a person takes it out.",
+    help="Also if claims of VMs name the host, or may: it stays in them until a person takes it "
+    "out.",
 )  # fmt: skip
 @_DRY_RUN
 def uninstall(restart_xend: bool, force: bool, dry_run: bool, **options: Any) -> None:

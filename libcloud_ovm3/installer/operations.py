@@ -194,8 +194,8 @@ def uninstall(
     What others have changed in the meantime is preserved. Parameters and errors are those of
     :func:`install`.
 
-    :param force: also if claims of VMs name the host: it stays in them until a person takes it
-        out.
+    :param force: also if claims of VMs name the host, or the agent cannot be asked: it stays in
+        them until a person takes it out.
     :raises PreconditionFailed: also while a file is set aside in one of the host's repositories,
         or a claim names the host.
     """
