@@ -9,8 +9,6 @@ whose connection drops is sent once more. Errors differ by whether the request m
 from __future__ import annotations
 
 import base64
-import dataclasses
-import io
 import threading
 from http import HTTPStatus
 from typing import Any
@@ -21,19 +19,13 @@ from libcloud.common.base import ConnectionUserAndKey
 from libcloud.http import LibcloudConnection
 from libcloud.utils.loggingconnection import LoggingConnection
 from requests.auth import HTTPBasicAuth
-from requests.utils import get_environ_proxies
 
 from libcloud_ovm3.agent import codec, failures, faults
 from libcloud_ovm3.agent.address import DEFAULT_PORT, Address
+from libcloud_ovm3.agent.agenthttp import AgentHTTP, Answer, LoggedAgentHTTP, TooLarge
 from libcloud_ovm3.agent.call_kinds import Kind, TimeLimits, kind_of
-from libcloud_ovm3.agent.redact import HIDDEN, redact
-from libcloud_ovm3.agent.tls import (
-    AgentAdapter,
-    HostTrust,
-    NeverSent,
-    TlsFacts,
-    make_context,
-)
+from libcloud_ovm3.agent.redact import redact
+from libcloud_ovm3.agent.tls import HostTrust, NeverSent, TlsFacts
 from libcloud_ovm3.agent.tlsadvice import afterwards
 from libcloud_ovm3.errors import (
     AgentFault,
@@ -43,143 +35,9 @@ from libcloud_ovm3.errors import (
     OutcomeUnknown,
     ReadOnly,
     TimedOut,
-    shown,
 )
 from libcloud_ovm3.pages import page
 from libcloud_ovm3.progress import sending
-
-# What Python clients send; the agent takes /, /api/3 and /api/3/ as well (agent-behaviour 1).
-PATH = "/RPC2"
-MAX_ANSWER_BYTES = 32 * 1024 * 1024  # twice what a list of 2000 VMs takes
-_CHUNK = 1 << 16
-
-
-class AgentHTTP(LibcloudConnection):
-    """libcloud's HTTP layer, for a verified connection that threads share.
-
-    :meth:`post` returns the response instead of keeping it in ``self.response``, which makes
-    libcloud's own connection unsafe for several threads.
-    """
-
-    session: requests.Session
-    host: str
-
-    def __init__(self, host: str, port: int, secure: bool, trust: HostTrust, **kwargs: Any) -> None:
-        super().__init__(host=host, port=port, secure=secure, **kwargs)
-        if "proxy_url" not in kwargs:
-            # libcloud 3.8 uses the environment's proxy as if it had been given, ignoring NO_PROXY.
-            self.session.proxies = {}
-            self.http_proxy_used = False
-        # libcloud turns port 443 into https and port 80 into http, whatever was asked for.
-        self.host = f"{'https' if secure else 'http'}://{host}:{port}"
-        if "proxy_url" not in kwargs:  # once per connection: requests would do so for each call
-            self.session.proxies.update(get_environ_proxies(self.host))
-        self.session.trust_env = False
-        # A CA that the user names is always used, whatever libcloud's process-wide setting is.
-        wanted = trust.ca_cert is not None or self.verify
-        self.verify = bool(secure and wanted and trust.verify and not trust.pins)
-        self.ca_cert = (trust.ca_cert or self.ca_cert) if self.verify else None
-        context = None
-        if secure:
-            unpinned = not trust.pins and not self.verify
-            checked = trust if not unpinned else dataclasses.replace(trust, verify=False)
-            context = make_context(checked, self.ca_cert)
-        self._prepared: tuple[Any, requests.PreparedRequest] | None = None
-        self.adapter = AgentAdapter(context, trust if secure else None)
-        self.session.mount("https://", self.adapter)
-        self.session.mount("http://", self.adapter)
-
-    def post(self, body: bytes, headers: dict[str, str], connect: float, limit: float) -> Answer:
-        """Send one request and read its response.
-
-        :param connect: Seconds for connecting.
-        :param limit: Seconds from then on for the complete response, even if it trickles in (see
-            :mod:`.deadline`).
-        """
-        request = self._prepare(headers)
-        request.body = body
-        request.prepare_content_length(body)
-        response = self.session.send(
-            request,
-            timeout=(connect, limit),
-            verify=self.verification,
-            cert=self.session.cert,
-            proxies=self.session.proxies,
-            allow_redirects=False,  # a redirected POST becomes a GET, credentials and all
-            stream=True,
-        )
-        return Answer(response.status_code, response.reason or "", _read_all(response))
-
-    def _prepare(self, headers: dict[str, str]) -> requests.PreparedRequest:
-        """A request that lacks its body. Making one takes longer than a response on a LAN, and all
-        have the same headers, so it is made once and copied.
-        """
-        made_of = (headers, self.session.auth)
-        if self._prepared is None or self._prepared[0] != made_of:
-            request = requests.Request("POST", self.host + PATH, headers=headers)
-            self._prepared = (made_of, self.session.prepare_request(request))
-        return self._prepared[1].copy()
-
-
-class Answer:
-    """An HTTP response: status, reason phrase and the bytes of the body."""
-
-    def __init__(self, status: int, reason: str, body: bytes) -> None:
-        self.status = status
-        self.reason = reason
-        self.body = body
-
-
-class TooLarge(Exception):
-    """The response is larger than any of an agent."""
-
-
-def _read_all(response: requests.Response) -> bytes:
-    body = io.BytesIO()  # which gives away what it holds, where a join would hold it twice
-    while chunk := response.raw.read1(_CHUNK, decode_content=True):
-        body.write(chunk)
-        if body.tell() > MAX_ANSWER_BYTES:
-            response.close()
-            raise TooLarge(f"the response has more than {MAX_ANSWER_BYTES} bytes")
-    return body.getvalue()
-
-
-class LoggedAgentHTTP(LoggingConnection, AgentHTTP):
-    """The same with a log for LIBCLOUD_DEBUG and libcloud.enable_debug(), without passwords."""
-
-    secrets: tuple[str, ...] = ()
-
-    def post(self, body: bytes, headers: dict[str, str], connect: float, limit: float) -> Answer:
-        text = redact(body.decode("utf-8"), self.secrets)
-        command = self._log_curl("POST", PATH, text, {**headers, "Authorization": HIDDEN})
-        self._write(f"# -------- begin {id(self)} request ----------\n{command}\n")
-        answer = super().post(body, headers, connect, limit)
-        text = redact(answer.body.decode("utf-8", "replace"), self.secrets)
-        self._write(
-            f"# -------- begin {id(self)} response ----------\n"
-            f"HTTP/1.1 {answer.status} {redact(answer.reason, self.secrets)}\r\n\r\n{text}\n"
-            f"# -------- end {id(self)} response ----------\n"
-        )
-        return answer
-
-    def _write(self, text: str) -> None:
-        log = self.log
-        if log is None:
-            return
-        if self.proxy_password:
-            text = text.replace(self.proxy_password, HIDDEN)
-        text = _by_lines(text)
-        try:
-            log.write(text)
-        except UnicodeEncodeError:  # the encoding of the log lacks these characters
-            log.write(text.encode("ascii", "backslashreplace").decode("ascii"))
-        log.flush()
-
-
-def _by_lines(text: str) -> str:
-    """A text of several lines without control characters that a terminal would interpret."""
-    lines = [(line.removesuffix("\r"), line.endswith("\r")) for line in text.split("\n")]
-    return "\n".join(shown(line, keep="\t") + "\r" * has_return for line, has_return in lines)
 
 
 class AgentConnection(ConnectionUserAndKey):

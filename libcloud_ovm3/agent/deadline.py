@@ -8,8 +8,12 @@ from __future__ import annotations
 import contextlib
 import http.client
 import io
+import re
 import time
 from typing import Any
+
+# The beginning of a response as servers of XML-RPC send it.
+_USUAL = re.compile(rb"HTTP/1\.1 (200|403) ([ -~]*)\r\n((?:[A-Za-z-]+: [!-~][ -~]*\r\n)+)\r\n")
 
 
 class TimedResponse(http.client.HTTPResponse):
@@ -20,6 +24,29 @@ class TimedResponse(http.client.HTTPResponse):
         limit = sock.gettimeout()
         if limit is not None:
             self.fp = io.BufferedReader(_TimedReader(self.fp.detach(), sock, limit))
+
+    def begin(self) -> None:
+        """The standard library parses header fields as those of mail, which takes a tenth of the
+        time of a call. It does so here too, but for responses that look as usual.
+        """
+        head = _USUAL.match(self.fp.peek()) if self.headers is None else None
+        if head is None:
+            super().begin()
+            return
+        headers = http.client.HTTPMessage()
+        for field in head[3].decode("ascii").splitlines():
+            name, _, value = field.partition(": ")
+            headers[name] = value
+        length = headers.get("Content-Length", "")
+        unusual = {"connection", "transfer-encoding"}.intersection(map(str.lower, headers))
+        if unusual or not re.fullmatch("[0-9]{1,18}", length):
+            super().begin()
+            return
+        self.fp.read(head.end())
+        self.code = self.status = int(head[1])
+        self.reason, self.version = head[2].decode("ascii").strip(), 11
+        self.headers = self.msg = headers
+        self.chunked, self.will_close, self.length = False, False, int(length)
 
 
 class _TimedReader(io.RawIOBase):

@@ -316,6 +316,12 @@ class AgentAdapter(HTTPAdapter):
         super().init_poolmanager(connections, maxsize, block, **kwargs, **self._tls)
         self.poolmanager.pool_classes_by_scheme = self._pools
 
+    def pool(self, url: str, verify: bool | str, cert: Any) -> Any:
+        """urllib3's pool of connections to this address, as :meth:`send` has it without a proxy."""
+        pool = self.poolmanager.connection_from_url(url)
+        self.cert_verify(pool, url, verify, cert)
+        return pool
+
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         manager = super().proxy_manager_for(proxy, **kwargs, **self._tls)
         manager.pool_classes_by_scheme = self._pools

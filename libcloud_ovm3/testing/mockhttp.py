@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import requests
 from libcloud.test import MockHttp
 
-from libcloud_ovm3.agent.connection import PATH, Answer
+from libcloud_ovm3.agent.agenthttp import PATH, Answer
 from libcloud_ovm3.testing.inprocess import NotConnected, answer_to
 from libcloud_ovm3.testing.simulated import SimulatedEstate
 

@@ -17,9 +17,10 @@ import requests
 import requests_mock
 from libcloud.common.base import ConnectionUserAndKey
 from libcloud.common.types import InvalidCredsError, MalformedResponseError
+from requests.adapters import HTTPAdapter
 
 from libcloud_ovm3 import errors
-from libcloud_ovm3.agent import connection as module
+from libcloud_ovm3.agent import agenthttp
 from libcloud_ovm3.agent.call_kinds import TimeLimits
 from libcloud_ovm3.agent.connection import AgentConnection
 from libcloud_ovm3.agent.tls import HostTrust
@@ -194,10 +195,27 @@ def test_the_end_of_a_line_is_no_end_of_an_answer(
     assert len(server.requests) == 1
 
 
+def test_a_double_of_requests_is_asked(
+    serve: Any, connect: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Libraries for tests, such as responses, replace this method."""
+    send, asked = HTTPAdapter.send, []
+
+    def counted(*args: Any, **options: Any) -> Any:
+        asked.append(args[1].url)
+        return send(*args, **options)
+
+    connection = connect(serve())
+    assert connection.call("echo", 1) == 1
+    monkeypatch.setattr(HTTPAdapter, "send", counted)
+    assert connection.call("echo", 2) == 2
+    assert [url.rpartition("/")[2] for url in asked] == ["RPC2"]
+
+
 def test_an_answer_without_end_is_cut_off(
     serve: Any, connect: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MAX_ANSWER_BYTES", 1_000_000)
+    monkeypatch.setattr(agenthttp, "MAX_ANSWER_BYTES", 1_000_000)
     sent = []
 
     def endless(request: Request) -> Iterator[bytes]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import http.client
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from hypothesis import given as tried
+from hypothesis import strategies as st
 
 from libcloud_ovm3.agent.deadline import TimedResponse
 
@@ -35,6 +39,50 @@ def test_an_answer_and_the_line_after_it(ends: tuple[socket.socket, socket.socke
         assert ours.gettimeout() == 60  # the next request does not inherit it
     theirs.sendall(b"still open")
     assert ours.recv(20) == b"still open"
+
+
+STATUS = st.sampled_from(
+    "HTTP/1.1 200 OK|HTTP/1.1 200 |HTTP/1.1 403 Unauthorized 'x'!|HTTP/1.0 200 OK|HTTP/1.1 200|"
+    "HTTP/1.1 204 No Content|HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK|ICY 200 OK|"
+    "HTTP/1.1 200 \xe9|HTTP/1.1 2000 OK".split("|")
+)
+FIELDS = st.sampled_from(
+    "Content-Length: 5|content-length: 3|Content-Length: -1|Content-Length: +5|Content-Length: 5 |"
+    "Content-Length:5|Content-Type: text/xml|Content-Type: a\r\n b|Connection: close|"
+    "connection: Keep-Alive|Transfer-Encoding: chunked|Set-Cookie: a=b|X: |X: \xe9|no field|X : 1|"
+    "Server: BaseHTTP/0.3 Python/2.4.3|Date: Mon, 30 Nov 2026 10:00:00 GMT".split("|")
+)
+BODY = b"3\r\nabc\r\n0\r\n\r\n"
+
+
+@tried(STATUS, st.lists(FIELDS, max_size=4), st.integers(0, 200))
+def test_it_is_read_as_by_the_standard_library(status: str, fields: list[str], cut: int) -> None:
+    head = "".join(f"{line}\r\n" for line in (status, *fields, "")).encode("latin-1")
+    sent = (head + BODY)[: -cut or None] if cut < len(head) else head + BODY
+    assert _read(TimedResponse, sent) == _read(http.client.HTTPResponse, sent)
+
+
+def _read(kind: type[http.client.HTTPResponse], sent: bytes) -> Any:
+    ours, theirs = socket.socketpair()
+    with ours:
+        with theirs:
+            theirs.sendall(sent)
+        ours.settimeout(60)
+        response = kind(ours)
+        try:
+            response.begin()
+            how = (response.version, response.status, response.reason, response.headers.items())
+            rest = (
+                response.length,
+                response.chunked,
+                response.will_close,
+                response.msg.as_string(),
+            )
+            return how, rest, response.read()
+        except http.client.HTTPException as error:
+            return type(error), str(error)
+        finally:
+            response.close()
 
 
 @pytest.mark.parametrize("given", [0, 12, 20, 44])
