@@ -59,7 +59,7 @@ def start(
         snapshot = read_estate(estate, HARDWARE, *([NETWORK] if bridges else []))
         vm = snapshot.vm(vm_id)
         if vm.state is State.RUNNING:
-            return _running_already(vm, host_id, is_second)
+            return _running_already(vm, host_id)
         _require_stopped(vm, snapshot)
         if not is_second:
             bridges = bridges_of(vm.definition.config)
@@ -87,14 +87,11 @@ def start(
     return [*cards.notices, *notices, *same_macs]
 
 
-def _running_already(vm: VM, host_id: str | None, is_second: bool) -> list[str]:
-    """What to say of a VM that is not started: as somebody else has just done so, or elsewhere."""
-    is_there = host_id is None or any(is_host(one.host, host_id) for one in vm.live)
-    if is_there and not is_second:
+def _running_already(vm: VM, host_id: str | None) -> list[str]:
+    """What to say of a VM that runs: that it does so elsewhere than it was to be started."""
+    if host_id is None or any(is_host(one.host, host_id) for one in vm.live):
         return []
-    by = ": another client has just started it" if is_second else ""
-    there = "" if is_there else f", and not on {host_id}"
-    return [f"VM {vm.label} runs already, {vm.where()}{there}{by}; nothing was sent"]
+    return [f"VM {vm.label} runs already, and not on {host_id}: {vm.where()}; nothing was sent"]
 
 
 def _require_free(estate: Estate, snapshot: EstateSnapshot, vm: VM) -> None:

@@ -215,9 +215,8 @@ def test_start_and_already_running(sim: Simulator) -> None:
     assert calls_of(sim, *CHANGES) == ["start_vm"]
 
 
-@pytest.mark.parametrize("location", [(), ("--on", "ovm-2")])
-def test_another_client_is_first(location: tuple[str, ...]) -> None:
-    """Between the two looks: what is printed is what was found, and not that it was done."""
+def test_another_client_is_first() -> None:
+    """Between the two looks, elsewhere: what is printed is what was found."""
     with simulate(hosts=2, vms=0) as sim:
         directory, other = sim.add_vm("web-1"), driver_for(sim)
 
@@ -226,14 +225,10 @@ def test_another_client_is_first(location: tuple[str, ...]) -> None:
                 other.start_node(directory, ex_location=sim.hosts[0].address)
 
         sim.misbehave("hook", "list_vms", host=0, nth=3, hook=start)
-        done = on(sim, "vm", "start", "web-1", *location)
-        assert "runs already, live on ovm-1 " in done.stderr
-        assert "another client has just started it; nothing was sent" in done.stderr
-        if location:
-            assert (done.exit_code, done.stdout) == (1, "")
-            assert "already running, on ovm-1 and not on ovm-2; nothing was done" in done.stderr
-        else:
-            assert "was started on ovm-1" in done.stdout
+        done = on(sim, "vm", "start", "web-1", "--on", "ovm-2")
+        assert "runs already, and not on ovm-2: live on ovm-1 " in done.stderr
+        assert (done.exit_code, done.stdout) == (1, "")
+        assert "already running, on ovm-1 and not on ovm-2; nothing was done" in done.stderr
         assert calls_of(sim, *CHANGES) == ["start_vm"]
 
 
