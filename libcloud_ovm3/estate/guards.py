@@ -92,15 +92,25 @@ def with_guards(
     all_answer: bool,
     unseen: tuple[str, ...] = (),
 ) -> list[Definition]:
-    """These definitions with their guards. One without a uuid has none: xend makes one at each
-    start, so no host could tell whether it has the VM."""
+    """These definitions with their guards. One without a uuid gets no claim: xend makes one at each
+    start, so no host could tell whether it has the VM. If it has one its vm.cfg had a uuid, and was
+    cut off or edited since: it may run by that, and its hosts know it."""
     by_id: Mapping[str, Repository] = {one.id: one for one in repositories}
-    return [
-        replace(one, guard=guard_of(by_id[one.repository_id], one.directory, all_answer, unseen))
-        if one.own_uuid and one.repository_id in by_id
-        else one
-        for one in definitions
-    ]
+    found = []
+    for one in definitions:
+        guard = None
+        if one.repository_id in by_id:
+            guard = guard_of(by_id[one.repository_id], one.directory, all_answer, unseen)
+        if guard and one.own_uuid is None and not _has_claim(guard):
+            guard = None
+        found.append(replace(one, guard=guard))
+    return found
+
+
+def _has_claim(guard: Guard) -> bool:
+    if guard.error:
+        return bool(guard.folder)
+    return guard.claim is not None and guard.claim.kind != GONE
 
 
 def lacks_claims(host: HostView) -> bool:

@@ -8,7 +8,7 @@ import pytest
 from libcloud.compute.types import NodeState
 
 from libcloud_ovm3.agent.identifiers import undashed
-from libcloud_ovm3.errors import HostNotFound, Ovm3Warning, PreconditionFailed
+from libcloud_ovm3.errors import AgentFault, HostNotFound, Ovm3Warning, PreconditionFailed
 from libcloud_ovm3.estate.guards import DOUBT, FREE, ON
 from libcloud_ovm3.operations.word_door import person
 from tests.operations.settling import (
@@ -112,6 +112,31 @@ def test_a_vm_cfg_that_was_changed_without_a_claim_is_accepted(personality: str)
         assert "MD5" in found["word"]
         assert found["claim"]["kind"] == FREE
         assert quietly(driver.start_node, node_id)
+
+
+def test_a_claim_holds_also_if_the_uuid_is_gone_from_vm_cfg(personality: str) -> None:
+    """Somebody has edited it: the VM runs by the old one, and no start gets past its claim."""
+    with claimed(personality, running_on=OFF) as sim:
+        node_id, driver = id_of(sim), operator(sim, ex_second_look=0)
+        [file] = sim.repository_path.glob("VirtualMachines/*/vm.cfg")
+        whole = file.read_bytes()
+        lines = [one for one in whole.splitlines(keepends=True) if not one.startswith(b"uuid")]
+        file.write_bytes(b"".join(lines))
+        [domain] = sim.domains(OFF)
+        sim.guest(OFF, domain["uuid"], "reboot")
+        sim.wait(1)
+        assert live_on(sim) == []
+        with pytest.raises(PreconditionFailed, match="not possible on ovm-1"):
+            quietly(driver.start_node, node_id, sim.hosts[0].address)
+        sim.wait(70)
+        assert quietly(driver.stop_node, node_id, ex_force=True)
+        assert claim_of(sim)["kind"] == FREE
+        with pytest.raises(AgentFault, match="its uuid cannot be told"):
+            quietly(driver.start_node, node_id)
+        file.write_bytes(whole)
+        assert quietly(driver.start_node, node_id)
+        assert claim_of(sim)["kind"] == ON
+        assert len(live_on(sim)) == 1
 
 
 def test_the_way_out_of_a_damaged_claim(personality: str) -> None:
