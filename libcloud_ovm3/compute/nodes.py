@@ -58,8 +58,9 @@ class Nodes(OVM3Base):
         ex_force: bool | str = False,
         ex_unguarded: bool | str = False,
     ) -> bool:
-        """Start a node that is proven to be stopped. One that is running is left as it is; a warning
-        says so if that is not on ``ex_location``.
+        """Start a node that is proven to be stopped. One that is running is left as it is.
+
+        A warning says so if it does not run on ``ex_location``.
 
         :param node: The node, or its id. (required)
         :type node: :class:`Node` or ``str``
