@@ -26,22 +26,16 @@ def settle(dom0, request, version, claim, here, identity):
     """
     known = {}
     finding, why = find(dom0, request, claim, here, identity, known)
-    gives_way = (finding in (claims.PRESENT, claims.PAUSED)
-                 and taken_hosts.gives_way(claim, here))
-    if gives_way and finding == claims.PRESENT:
+    if finding == claims.PRESENT and taken_hosts.gives_way(claim, here):
         finding = _pause(dom0, request, version, identity)
     is_own = claim['at'].split(' ')[0] == here[0]
     if is_own and finding != claims.STAYS:
         put_back(dom0, request, claim)
     content = current(dom0, request)
-    before = taken_hosts.looked(claim, here[0])
-    made, refusal = claims.settled(before, here, finding, content is not None,
-                                   digest_now(dom0, request, claim, content),
-                                   claim_disks.found(dom0, content, known.get('domains')))
-    if gives_way and made is not None:
-        made = taken_hosts.gave_way(made, here, request['operation'], finding)
-    if made is None and finding == claims.NOWHERE and before != claim:
-        made = before
+    made, refusal = taken_hosts.settled(claim, here, finding, request['operation'],
+                                        content is not None,
+                                        digest_now(dom0, request, claim, content),
+                                        claim_disks.found(dom0, content, known.get('domains')))
     if made is None:
         return version, claim, why or refusal
     write(dom0, request, version, made)

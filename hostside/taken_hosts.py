@@ -101,12 +101,28 @@ def gives_way(claim, here):
     return claim['kind'] == claims.ON or _BOOT.search(entry).group(1) != here[1]
 
 
+def settled(claim, here, finding, operation, defined=True, digest=None, disks=None):
+    """As :func:`.claims.settled`, by this host's own looks, after which it needs nobody's word.
+
+    ``finding``: of a domain that gives way, what it is when ``operation`` has tried to pause it.
+    """
+    before = looked(claim, here[0])
+    made, why = claims.settled(before, here, finding, defined, digest, disks)
+    if made is None:
+        if finding == claims.NOWHERE and before != claim:
+            made = before
+    elif finding in (claims.PRESENT, claims.PAUSED) and gives_way(claim, here):
+        made = gave_way(made, here, operation, finding)
+    return made, why
+
+
 def gave_way(made, here, operation, finding):
     """The claim that follows for such a domain, of which ``made`` says that it was found."""
     text, paused = 'could not be paused', ''
     if finding == claims.PAUSED:
         text, paused = 'was paused by operation %s' % operation, operation
     text = 'on host %s, which was taken out; its domain there %s' % (here[0], text)
+    made = dict(made, paused=paused)
     if made['kind'] == claims.ON:  # on no other host
-        return dict(made, paused=paused, said=text)
+        return dict(made, said=text)
     return dict(made, error=text)

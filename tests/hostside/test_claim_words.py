@@ -199,8 +199,22 @@ def test_a_domain_that_came_back_is_paused_and_stops_everything(host, other):
     assert host.settle()['kind'] == 'doubt'
     other.xend_does('end', other.domids()[0])  # by a person
     assert hosts_of(other.settle(54)) == [UUIDS['one']]
-    assert (host.settle(55)['kind'], host.now()['error'], host.now()['taken']) == ('on', '', '')
+    assert host.settle(55)['kind'] == 'on'
+    assert [host.now()[key] for key in ('error', 'taken', 'paused')] == ['', '', '']
     assert other.calls().count('pause') == 1
+
+
+def test_the_domain_that_came_back_is_the_one_to_keep(host, other):
+    """The person destroys the other one: what the module has paused it lets run again, if asked."""
+    back_with_a_domain(host, other)
+    assert host.change(51, 'start_vm')['kind'] == 'on'
+    assert other.settle(52)['error']
+    host.xend_does('end', host.domids()[0])  # by a person
+    assert hosts_of(host.settle(53)) == [UUIDS['two']]
+    made = other.settle(54)
+    assert (made['kind'], made['paused']) == ('on', other.operation(52))
+    assert other.change(55, 'unpause_vm')['kind'] == 'on'
+    assert other.calls()[-1] == 'unpause'
 
 
 def test_a_domain_that_came_back_alone_is_paused_and_its_own(host, other):

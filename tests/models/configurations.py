@@ -5,9 +5,15 @@ many ``xm`` of this project's as ``works`` says, as a stop is allowed in doubt. 
 happen any number of times, at any step and in any order: there are no limits on operations, kills,
 reboots of guests, of xend and of hosts. Another tool starts the VM once at most.
 
-Left out: a person who takes a host out, hosts that are off for some time (a reboot is one step), a
-log that does not reach back (the claim stays, as tests/hostside/test_claims.py says), time, and
-pause, save, create and delete.
+With the words of persons (persons.py) a host that crashes or is shut down is off until it is
+switched on, perhaps for good; there are as many words as anybody likes, of both hosts. One
+configuration has true words only, and what always holds holds there. In the others words may be
+wrong: of hosts that are off, and will restore a saved guest; or that live. There two domains may
+run, never three, and the claim has to say so.
+
+Left out: words of a host about itself, which only take the place of its log, and one that does not
+reach back (the claim stays: tests/hostside/test_claims.py, test_claim_words.py); elsewhere a reboot
+is one step; time, and a pause that was asked for, save, create and delete.
 """
 
 from __future__ import annotations
@@ -16,7 +22,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
-from tests.models import life, world
+from tests.models import invariants, life, persons, world
 from tests.models.explorer import Found, explore
 from tests.models.life import Model, State
 from tests.models.rules import Rules, load
@@ -34,6 +40,8 @@ class Bounds:
     foreign: int = 0
     clients: int = 0
     works: int = 1
+    words: str = ""
+    bare: tuple[int, ...] = ()
 
 
 BOUNDS = {
@@ -48,6 +56,13 @@ BOUNDS = {
     "another tool and migrations": Bounds(
         ("migrate_vm", "stop_vm"), frozenset(("kills",)), foreign=1
     ),
+    "true words": Bounds(_SHORT, TROUBLE, words=persons.TRUE),
+    "true words of a host without the module": Bounds(_SHORT, _SOME, words=persons.TRUE, bare=(1,)),
+    "words of hosts that are off": Bounds(_SHORT[:2], frozenset(("orderly",)), words=persons.OFF),
+    "wrong words of one host": Bounds(
+        ("start_vm", "stop_vm", "unpause_vm"), frozenset(("orderly", "guests")), words=persons.ONE
+    ),
+    "any words": Bounds(("start_vm",), frozenset(("orderly",)), words=persons.ANY),
 }
 
 
@@ -68,7 +83,9 @@ def run(model: Model, limit: int = 3_000_000) -> Found:
     return explore(
         starts(model),
         lambda state: life.successors(model, state),
-        life.wrong_with,
-        life.is_settled,
+        invariants.wrong_with if model.words in ("", persons.TRUE) else invariants.wrong_with_words,
+        lambda state: (
+            invariants.is_said(model, state) if model.words else invariants.is_settled(state)
+        ),
         limit,
     )

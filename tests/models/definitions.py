@@ -2,11 +2,13 @@
 
 A state is ``(server, pages, claim, processes, clients, done)``. server: the content of vm.cfg
 where it is stored, a set of changes or TORN; pages: what each host has of it in memory,
-``(content, dirty)`` or None; claim: ``(host or -1, the digest recorded, vm.cfg before)``;
-processes: of each host; clients: each makes one change and tries again until it is done; done: the
-changes whose outcome is recorded. An ordinary read may find an old page (NFS: the same size, the
-same tick); the agent writes what the client has sent, in two steps. Kills and reboots have no
-limit.
+``(content, dirty)`` or None; claim: ``(host or -1, the digest recorded, vm.cfg before)``, while it
+is free what a person has read through host 0 in place of the latter; processes: of each host;
+clients: each makes one change and tries again until it is done; done: the changes whose outcome is
+recorded. An ordinary read may find an old page (NFS: the same size, the same tick); the agent
+writes what the client has sent, in two steps. Kills and reboots have no limit. With ``accepts``
+there are none; somebody edits the file once, between the changes of the clients, and persons accept
+what they see as often as they like, from a claim that stays the same.
 """
 
 from __future__ import annotations
@@ -16,11 +18,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.models.explorer import Found, Step, explore
-from tests.models.rules import load
+from tests.models.rules import load, load_words
 
 State = Any
 TORN = "torn"
 RULES = load()
+WORDS = load_words(RULES)
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,8 @@ class Model:
     has_direct: bool = True  # O_DIRECT
     is_synced: bool = True  # before the outcome is recorded
     is_put_back: bool = True  # a file that is not whole
+    accepts: tuple[int, ...] = ()  # the hosts that have to see the same before a person accepts it
+    has_trouble: bool = True  # kills and reboots
 
 
 def starts() -> Iterator[State]:
@@ -64,13 +69,34 @@ def successors(model: Model, state: State) -> Iterator[Step]:
         elif page is not None:
             yield f"host {x} drops its page", (server, put(pages, x, None), *state[2:]), True
         stopped = put(processes, x, None)
-        if processes[x] is not None:
+        if processes[x] is not None and model.has_trouble:
             yield f"host {x}: a kill", (server, pages, claim, stopped, clients, done), False
         lost = put(pages, x, None)
-        yield f"host {x}: a reboot", (server, lost, claim, stopped, clients, done), False
+        if model.has_trouble:
+            yield f"host {x}: a reboot", (server, lost, claim, stopped, clients, done), False
         yield from _process(model, state, x)
+        if claim[0] < 0 and model.accepts:
+            yield from _person(model, state, x)
     for i, name in enumerate("ab"):
         yield from _client(state, i, name)
+
+
+def _person(model: Model, state: State, x: int) -> Iterator[Step]:
+    """Edits vm.cfg on host x, which sees it as it is; or accepts there what he has seen before."""
+    server, pages, (_, recorded, seen), *rest = state
+    found = read(state, x)
+    if found == server and server != TORN and "e" not in server:
+        edited = server | {"e"}
+        after = put(pages, x, (edited, False))
+        yield f"host {x}: it is edited", (edited, after, (-1, recorded, None), *rest), False
+    if seen is None and x == 0 and found != TORN:
+        yield "a person reads it", (server, pages, (-1, recorded, found), *rest), False
+    elif seen is not None and found == seen and all(read(state, y) == seen for y in model.accepts):
+        claim = RULES.settled(RULES.first_claim([("h", "1")]), ("h", "1"), "nowhere")[0]
+        made = WORDS.accepted(claim, ("h", "1"), digest(seen), "who")[0]
+        direct = digest(server) if model.has_direct else made["digest"]
+        if made["digest"] == direct == digest(seen):
+            yield f"host {x}: it is accepted", (server, pages, (-1, seen, None), *rest), False
 
 
 def _client(state: State, i: int, name: str) -> Iterator[Step]:
@@ -201,6 +227,10 @@ SIMPLER = {
     "13: the outcome is recorded before the write has arrived": (
         "a change is lost",
         Model(is_synced=False),
+    ),
+    "24: what one host sees is accepted": (
+        "a change is lost",
+        Model(has_direct=False, accepts=(0,), has_trouble=False),
     ),
     "14: what is torn stays": ("vm.cfg is torn", Model(is_put_back=False)),
 }

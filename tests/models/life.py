@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tests.models import rules, world
+from tests.models import persons, rules, world
 from tests.models.explorer import Step
 from tests.models.rules import Claim, Rules
 from tests.models.world import Hosts, changed
@@ -33,6 +33,8 @@ class Model:
     domains: Callable[[str, tuple[str, ...]], str] | None = None
     looks: Callable[[Claim, int], tuple[str, ...]] | None = None  # other looks of `settle`
     is_looking: bool = True  # before a start
+    words: str = ""  # of a person: persons.TRUE, or persons.ANY; hosts are off for some time then
+    bare: tuple[int, ...] = ()  # the hosts without the module
     forgets: bool = False  # the sessions of operations before the newest
 
 
@@ -40,7 +42,14 @@ def successors(model: Model, state: State) -> Iterator[Step]:
     claim, hosts, foreign, requests = state
     if claim is None:
         for x in (0, 1):
-            yield f"host {x}: the first claim", (model.rules.first(x), *state[1:]), True
+            if x not in model.bare and not world.is_off(hosts[x]):
+                yield f"host {x}: the first claim", (model.rules.first(x), *state[1:]), True
+    else:
+        for label, after, by, said in persons.steps(model, claim, hosts):
+            following = (claim, after, foreign, requests)
+            if by is not None:
+                following = _written(following, by, said)
+            yield label, _canonical(following), False
     for x in (0, 1):
         for label, following, is_progress in _of_host(model, state, x):
             yield f"host {x}: {label}", _canonical(following), is_progress
@@ -66,10 +75,15 @@ def _of_world(model: Model, hosts: Hosts, x: int) -> Iterator[world.Event]:
 
 def _booting(model: Model, state: State, x: int) -> Iterator[Step]:
     claim, hosts, foreign, requests = state
+    if world.is_off(hosts[x]):
+        yield f"host {x}: it is on again", _with_process(state, x, None), True
+        return
     for is_orderly, word in ((False, "crash"), (True, "orderly")):
         if word in model.trouble:
             after = world.rebooted(hosts, x, is_orderly)
             new = rules.rebooted(claim, x)
+            if model.words:  # it is off, perhaps for good
+                after = world.changed(after, x, (world.OFF, *after[x][1:]))
             yield f"host {x}: reboot ({word})", _canonical((new, after, foreign, requests)), False
 
 
@@ -90,19 +104,21 @@ def _canonical(state: State) -> State:
 
 def _of_host(model: Model, state: State, x: int) -> Iterator[Step]:
     claim, hosts, _, _ = state
-    if claim is None:
+    if claim is None or x in model.bare or world.is_off(hosts[x]):
         return
     if hosts[x][0] is not None:
         yield from _process(model, state, x)
         return
     yield from _arrivals(model, state, x)
-    if claim[1][x] or hosts[x][2]:  # else it could only find what comes later, as a later one does
+    if (
+        claim[1][x] or claim[4][x] or hosts[x][2]
+    ):  # else it could only find what comes later, as a later one does
         yield "settle", _with_process(state, x, ("settle", 0, False)), True
     if not model.rules.uninstall_refusal(claim, x):
         entries = tuple(0 if i == x else entry for i, entry in enumerate(claim[1]))
         if entries != claim[1]:
             kind = claim[0] if any(entries) else "free"
-            yield "uninstall", _written(state, x, (kind, entries, -1, claim[3])), False
+            yield "uninstall", _written(state, x, (kind, entries, -1, *claim[3:])), False
 
 
 def _arrivals(model: Model, state: State, x: int) -> Iterator[Step]:
@@ -155,9 +171,15 @@ def _begin(
     model: Model, state: State, x: int, function: str, is_linking: bool = True
 ) -> Iterator[Step]:
     claim, hosts, _, _ = state
-    if is_linking and model.rules.refusal(function, claim, x):
+    if is_linking and (claim[4][x] or model.rules.refusal(function, claim, x)):
+        return  # one that was taken out looks first
+    if function == "unpause_vm" and not world.own(hosts[x][2], "P"):
         return
-    if function == "migrate_vm" and _look_at_start(model, hosts[1 - x], "all"):
+    if function == "migrate_vm" and (
+        1 - x in model.bare
+        or world.is_off(hosts[1 - x])
+        or _look_at_start(model, hosts[1 - x], "all")
+    ):
         return  # the target was asked
     first = ("go", function)
     if function == "start_vm" and model.is_looking:
@@ -194,6 +216,8 @@ def _linked(state: State, x: int, claim: Claim) -> State:
         hosts = changed(hosts, 1 - x, (None, *other[1:]))
     elif other[0] is not None and other[0][0] == "start":
         hosts = changed(hosts, 1 - x, (("settle", 0, False), *other[1:]))
+    elif other[0] is not None and other[0][0] == "pause":
+        hosts = changed(hosts, 1 - x, (("pause", False), *other[1:]))
     late = tuple(one and (one[0], one[1], False, one[3]) for one in requests)
     return (claim, hosts, state[2], late)
 
@@ -220,6 +244,9 @@ def _process(model: Model, state: State, x: int) -> Iterator[Step]:
         kind = WORK.get(process[1])
         if kind and len(works) < model.works:
             works = tuple(sorted((*works, (kind, "X", 1))))
+        if process[1] == "unpause_vm" and world.own(domains, "P"):
+            paused = world.own(domains, "P")
+            domains = world.swapped(domains, paused, "L" + paused[1])
         host = (("called",), works, domains, saved)
         following = (state[0], changed(state[1], x, host), *state[2:])
         yield f"{process[1]} is called", following, True
@@ -229,6 +256,11 @@ def _process(model: Model, state: State, x: int) -> Iterator[Step]:
         yield from _settle(model, state, x, process[1], process[2])
     elif step == "copy":
         yield from _copy(model, state, x)
+    elif step == "pause":
+        for label, after in persons.pause(state[1], x):
+            yield label, (state[0], after, *state[2:]), True
+    elif process[1:] == ("present",) and model.rules.gives_way(state[0], x):
+        yield "it has to give way", _with_process(state, x, ("pause", True)), True
     else:
         yield f"written: {process[1]}", _settled(model, state, x, process[1]), True
 
@@ -275,7 +307,8 @@ def _answer(model: Model, host: world.Host, look: str, restarted: bool, when: st
     if look == "comebacks":
         return "some" if saved else "none"
     if look in ("look", "early"):
-        return [{"incoming": e[0] in world.COPIES} for e in domains if e[0] in world.LISTED]
+        listed = [e[0] for e in domains if e[0] in world.LISTED]
+        return [{"incoming": e in world.COPIES, "paused": e == "P"} for e in listed]
     if look == "log":
         if any(e[0] in world.OPEN for e in domains):
             return "open"
@@ -311,42 +344,3 @@ def _settled(model: Model, state: State, x: int, finding: str) -> State:
             known = tuple(sorted(e[0] + "k" for e in domains))
         state = (state[0], changed(state[1], x, (process, works, known, saved)), *state[2:])
     return _written(state, x, claim)
-
-
-# --- what must hold -----------------------------------------------------------------------------
-
-
-def wrong_with(state: State) -> str:
-    claim, hosts, _, _ = state
-    living = [e[1] for host in hosts for e in host[2] if e[0] in "LlSC"]
-    if living.count(".") > 1:
-        return "two live domains"
-    for _, _, domains, _ in hosts:
-        here = [e[1] for e in domains if e[0] in "LlSC"]
-        if "." in here and "f" in here:
-            return "two live domains"
-    if claim is None:
-        return ""
-    for x, (_, works, domains, saved) in enumerate(hosts):
-        has = bool(works) or saved in (".", "k") or any(e[1] in ".k" for e in domains)
-        if has and not claim[1][x]:
-            return "it may be where its claim does not name it"
-    if claim[0] == "on":
-        x = 0 if claim[1][0] else 1
-        if claim[1][x] == rules.NOW and (hosts[x][1] or own_copy(hosts)):
-            return "settled, and an operation goes on"
-    return ""
-
-
-def own_copy(hosts: Hosts) -> bool:
-    return any(each[0] in world.COPIES for host in hosts for each in host[2])
-
-
-def is_settled(state: State) -> bool:
-    claim, hosts, _, _ = state
-    living = sum(each[0] in "LlSC" for host in hosts for each in host[2])
-    if living + sum(bool(host[3]) for host in hosts) > 1:
-        return True  # two, or one and a saved one: only a person can tell
-    if claim is None or any(host[0] is not None for host in hosts):
-        return False
-    return claim[0] == "free" or (claim[0] == "on" and rules.NOW in claim[1])

@@ -34,6 +34,26 @@ def with_function(name: str, function: str, other: Callable[[Any], Any]) -> Mode
     return model
 
 
+def with_word(name: str, function: str, other: Callable[[Any], Any]) -> Model:
+    """Another function in a copy of taken_hosts.py."""
+    model = model_of(name)
+    words = model.rules.words
+    setattr(words, function, other(getattr(words, function)))
+    return model
+
+
+def forgets_words(begun: Any) -> Any:
+    return lambda *given: dict(begun(*given), taken="")
+
+
+def put_in_anywhere(_: Any) -> Any:
+    def mutant(claim: Any, host: str, who: str, words: str) -> Any:
+        hosts = [*[each for each in claim["hosts"] if each[0] != host], (host, "")]
+        return dict(claim, kind="doubt", hosts=sorted(hosts)), ""
+
+    return mutant
+
+
 def seeing(name: str, log: Callable[[set[str]], bool], when: str = "") -> Model:
     """Another reading of the log: closed where ``log`` says so of all domains."""
 
@@ -64,12 +84,12 @@ def new_boot_is_enough() -> Model:
 
 def target_clears_itself(by_boot_only: bool) -> Callable[[Any], Any]:
     def other(settled: Any) -> Any:
-        def mutant(claim: Any, here: Any, finding: str) -> Any:
+        def mutant(claim: Any, here: Any, finding: str, *rest: Any) -> Any:
             is_target = claim["kind"] == "moving" and claim["target"] == here[0]
             if is_target and finding == "nowhere" and not (by_boot_only and here in claim["hosts"]):
                 left = [pair for pair in claim["hosts"] if pair[0] != here[0]]
                 return dict(claim, kind="doubt", hosts=left, source="", target=""), ""
-            return settled(claim, here, finding)
+            return settled(claim, here, finding, *rest)
 
         return mutant
 
@@ -171,6 +191,18 @@ SIMPLER: dict[str, tuple[str, Callable[[], Model]]] = {
     "16: uninstalling takes the host out": (
         LISTED,
         lambda: with_function("starts and stops", "uninstall_refusal", lambda _: lambda *_: ""),
+    ),
+    "21: a host that comes back with a domain is as any other": (
+        NO_WAY,
+        lambda: with_word("words of hosts that are off", "gives_way", lambda _: lambda *_: False),
+    ),
+    "22: what a person has said ends with the next operation": (
+        LISTED,
+        lambda: with_function("words of hosts that are off", "begun", forgets_words),
+    ),
+    "23: a host without the module is put in whatever the claim is": (
+        TWO,
+        lambda: with_word("true words of a host without the module", "put_in", put_in_anywhere),
     ),
     # found by this model
     "17: connections are noted before the processes are looked for": (

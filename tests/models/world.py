@@ -3,14 +3,15 @@ says.
 
 A host is ``(process, works, domains, saved)``:
 
-- process: of the module, see life.py
+- process: of the module, see life.py; OFF: the host is off
 - works: what each ``xm`` of an operation is about: ``(kind, stage, lives)``. Stages: ``X``
   not yet at xend; ``Q`` waiting for xend's lock, neither listed nor in the log; ``B`` xend builds
   the domain; ``T`` memory is being sent. lives: the process of xm; xend goes on without it
 - domains: each a letter and whose it is. ``L`` lives; ``l`` lives, from before xend's last start,
   so that its log has no line of it; ``S`` has shut down, its restart is coming; ``G`` not listed,
   its restart is coming (xend.md 1.6); ``D`` the same, and a destroy has succeeded meanwhile; ``b``
-  gone, its backends are not; ``R`` a copy that is being received; ``r`` one that is left over;
+  gone, its backends are not; ``P`` lives, paused by the module; ``R`` a copy that is being
+  received; ``r`` one that is left over;
   ``C`` a whole copy that waits for its devices: to see it is a paused domain. Whose: ``.`` this
   project's; another tool's: ``F``, ``f`` if it was there before a start of ours began, ``k`` if a
   claim has it
@@ -26,11 +27,12 @@ Host = Any
 Hosts = tuple[Host, Host]
 Event = tuple[str, Hosts, bool]
 
-LISTED = "LlSRrC"
+LISTED = "LlSRrCP"
 COPIES = "Rr"
-OPEN = "LSGDRrC"  # letters whose domid has no end in the log, or a restart without an outcome
+OPEN = "LSGDRrCP"  # letters whose domid has no end in the log, or a restart without an outcome
 COMING = "SGD"
 
+OFF = ("off",)
 IDLE: Host = (None, (), (), "")
 
 
@@ -50,6 +52,10 @@ def swapped(domains: tuple[str, ...], old: str, new: str = "") -> tuple[str, ...
 
 def is_listed(domains: tuple[str, ...]) -> bool:
     return any(each[0] in LISTED for each in domains)
+
+
+def is_off(host: Host) -> bool:
+    return bool(host[0] == OFF)
 
 
 def own(domains: tuple[str, ...], letters: str) -> str:
@@ -134,7 +140,7 @@ def _migration(hosts: Hosts, x: int, sending: Any) -> Iterator[Event]:
     process, works, domains, saved = hosts[x]
     kind, stage, lives = sending
     target = hosts[1 - x]
-    source = own(domains, "Ll")
+    source = "" if stage == "Q" and is_off(target) else own(domains, "Ll")
     copy = next((each for each in target[2] if each[0] == "R"), "")
 
     def become(label: str, work: Any, after: tuple[str, ...], there: Any, progress: bool) -> Event:
@@ -161,7 +167,7 @@ def _migration(hosts: Hosts, x: int, sending: Any) -> Iterator[Event]:
 
 def of_xendomains(hosts: Hosts, x: int) -> Iterator[Event]:
     process, works, domains, saved = hosts[x]
-    if saved and not is_listed(domains):
+    if saved and not is_listed(domains) and not is_off(hosts[x]):
         host = (process, works, swapped(domains, "", "L" + saved), "")
         yield "xendomains restores it", changed(hosts, x, host), True
 
@@ -179,7 +185,7 @@ def _cut(hosts: Hosts, x: int) -> Hosts:
 def rebooted(hosts: Hosts, x: int, is_orderly: bool) -> Hosts:
     """Nothing survives but what xendomains has saved."""
     _, _, domains, saved = hosts[x]
-    living = sorted(each[1] for each in domains if each[0] in "Ll")
+    living = sorted(each[1] for each in domains if each[0] in "LlP")
     if is_orderly and living:
         saved = saved or living[0]
     return changed(_cut(hosts, x), x, (None, (), (), saved))
@@ -201,7 +207,7 @@ def of_xend(hosts: Hosts, x: int) -> Iterator[Event]:
 
 def of_kills(hosts: Hosts, x: int) -> Iterator[Event]:
     process, works, domains, saved = hosts[x]
-    if process is not None:
+    if process not in (None, OFF):
         yield "the process is killed", changed(hosts, x, (None, works, domains, saved)), False
     for work in sorted(set(works)):
         if work[2]:
@@ -213,6 +219,6 @@ def of_kills(hosts: Hosts, x: int) -> Iterator[Event]:
 def of_others(hosts: Hosts, x: int) -> Iterator[Event]:
     """Another tool starts the VM. xend refuses if it lists it."""
     process, works, domains, saved = hosts[x]
-    if not is_listed(domains):
+    if not is_listed(domains) and not is_off(hosts[x]):
         host = (process, works, swapped(domains, "", "LF"), saved)
         yield "another tool starts it", changed(hosts, x, host), False
