@@ -32,7 +32,7 @@ def claim_vm(dom0, client, operation, repository, directory, hosts):
 def _claim_vm(dom0, request, hosts):
     request['folder'] = claim_store.make_folder(dom0, request['mount'])
     here = claim_store.here(dom0, request['mount'])
-    if _digits(here[0]) not in [_digits(host) for host in hosts]:
+    if here[0] not in hosts:
         raise errors.InvalidArgument('hosts: this host, %s, is not among them' % here[0])
     handle = claim_changes.lock(dom0, request)
     try:
@@ -56,12 +56,12 @@ def _make(dom0, request, hosts, here):
         return False
     content = vm_files.content(dom0, request)
     change_vm.require_finished(dom0, request)
-    named = dict([(_digits(host), (host, '')) for host in hosts])
+    named = dict([(host, '') for host in hosts])  # each once, as host_name() writes them
     for host, _ in claim_store.registered(dom0, request['mount']):
-        named[_digits(host)] = (host, '')
-    named[_digits(here[0])] = here
+        named[host] = ''
+    named[here[0]] = here[1]
     try:
-        made = claims.first_claim(named.values(), claim_disks.field(
+        made = claims.first_claim(named.items(), claim_disks.field(
             dom0, claim_disks.of_content(content)))
         made[claims.CONTENT] = content  # which VM it was, if another tool deletes vm.cfg meanwhile
         return claim_store.write(dom0, request['client'], request['operation'], request['mount'],
@@ -70,11 +70,6 @@ def _make(dom0, request, hosts, here):
         if not claim_store.read(dom0, request['mount'], request['document'])[1]:
             raise
         return False
-
-
-def _digits(host):
-    """Of a uuid, however it is written: one host must not be in the list twice."""
-    return host.replace('-', '').replace(':', '')
 
 
 def _settled(dom0, request, here):

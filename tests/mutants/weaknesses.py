@@ -137,6 +137,16 @@ OF_OUR_OWN = {
     "foreign-definition": "the vm.cfg of another client's node is deleted",
     "another-machine": "a script may be run in another machine than the one that was created",
     "no-room": "a node is created on a host that has not enough memory, or less than another",
+    # claims
+    "held-disk-given": "a disk that another VM holds, or may hold, is given to one",
+    "word-misread": "a person's word about a host counts for more, or for less, than was said",
+    "back-unseen": "a host that comes back acts by a claim that is another one by now",
+    "whole-put-back": "a vm.cfg that is whole is replaced with the one from before",
+    "claim-too-small": "a claim does not name a host on which the VM may be",
+    "left-though-named": "a host leaves claims that name it, or may",
+    "guard-missing": "a VM counts as one without claims, or a host as one without the module",
+    "claim-misread": "a request is sent that the claim does not allow, or by an old claim",
+    "word-unchecked": "a person's word is written that was not checked as far as it can be",
 }
 
 # What we cannot get wrong, and why.
