@@ -247,13 +247,14 @@ def leave(host: Any, forced: bool = False) -> Any:
 
 
 def who_is_named_stays_named(ground: Ground) -> None:
-    host, _ = hosts(ground)
+    host, other = hosts(ground)
     host.xend_does("create", claiming().VM)
-    host.claim("one")
+    host.claim()
+    other.settle()
     fails("Conflict", leave, host)
     named = leave(host, True)["named"]
     folder = ground.repository / ".libcloud-ovm3/claims/hosts"
-    assert (len(named), folder.exists()) == (1, True)
+    assert (len(named), (folder / ("1" * 32)).exists()) == (1, True)
 
 
 def what_may_name_a_host_keeps_it(ground: Ground) -> None:

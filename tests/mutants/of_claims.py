@@ -64,8 +64,8 @@ MUTANTS = [
     Mutant(
         "held-disk-given",
         DISKS,
-        "        if problem:\n            return 'the claim",
-        "        if problem:\n            continue\n            return 'the claim",
+        "            if held is None or path:",
+        "            if path:",
         "claims.disks_of_all_repositories_count",
     ),
     Mutant(
@@ -155,8 +155,8 @@ MUTANTS = [
     Mutant(
         "left-though-named",
         LEAVING,
-        "        if name and not problems:",
-        "        if name:",
+        "            left.append((point, name, bool(problems)))",
+        "            left.append((point, name, False))",
         "claims.who_is_named_stays_named",
     ),
     Mutant(
