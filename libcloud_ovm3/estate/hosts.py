@@ -33,7 +33,7 @@ from libcloud_ovm3.estate.members import Estate, ModuleAnswers, ask_module
 if TYPE_CHECKING:
     from libcloud_ovm3.agent.hostmodule import HostModule
 
-CLAIMS = 1  # the form of claims that this package knows
+CLAIMS = (1, 2)  # the forms of claims that this package knows; 2: VMs are migrated and saved, too
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
@@ -117,8 +117,13 @@ class HostView:
 
     @property
     def module_claims(self) -> HostModule | None:
-        """The same with claims of VMs, of the form that this package knows (docs/claims.md)."""
-        return self.module3 if self.claims == CLAIMS else None
+        """The same with claims of VMs, of a form that this package knows (docs/claims.md)."""
+        return self.module3 if self.claims in CLAIMS else None
+
+    @property
+    def module_moves(self) -> HostModule | None:
+        """The same that migrates, saves and restores VMs through their claims."""
+        return self.module_claims if self.claims >= 2 else None
 
     @property
     def id(self) -> str:
