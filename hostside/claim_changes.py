@@ -9,9 +9,9 @@ is looked at; the agent's function; vm.cfg on its disk; then what is here now de
 A process that dies in between leaves n + 1. :func:`settle_claim` on this host ends that.
 """
 
-from libcloud_ovm3_host import (arguments, change_vm, claim_disks, claim_reports, claim_settling,
-                                claim_store, claims, errors, local_state, observations, read_agent,
-                                safe_paths, taken_hosts, vm_files)
+from libcloud_ovm3_host import (arguments, change_vm, claim_digests, claim_disks, claim_reports,
+                                claim_settling, claim_store, claims, errors, local_state,
+                                observations, read_agent, safe_paths, taken_hosts, vm_files)
 from libcloud_ovm3_host.compat import error, plain, to_text
 
 FUNCTIONS = (claims.START, claims.STOP, claims.CONFIGURE, claims.CREATE, claims.DELETE,
@@ -302,8 +302,8 @@ def _digest_refusal(dom0, request, claim):
     wanted = request['digest']
     if not wanted and request['function'] == claims.START:
         wanted = request['found']  # whose disks are in the claim
-    refusal = claims.digest_refusal(claim or {'digest': ''}, wanted, read,
-                                    vm_files.direct_digest(dom0, request))
+    refusal = claim_digests.digest_refusal(claim or {'digest': ''}, wanted, read,
+                                            vm_files.direct_digest(dom0, request))
     if refusal:
         return '%s: %s' % (safe_paths.printable(request['path']), refusal)
     return ''

@@ -4,8 +4,8 @@ The decisions are those of :mod:`.claims`, the answers those of :mod:`.observati
 done under the lock of the VM, with the claim read under it.
 """
 
-from libcloud_ovm3_host import (change_vm, claim_disks, claim_store, claims, errors, observations,
-                                taken_hosts, vm_files)
+from libcloud_ovm3_host import (change_vm, claim_digests, claim_disks, claim_store, claims, errors,
+                                observations, taken_hosts, vm_files)
 from libcloud_ovm3_host.compat import error, plain
 
 _END = '\n'.encode('ascii')
@@ -91,8 +91,8 @@ def digest_now(dom0, target, claim, content):
     if claim['kind'] not in (claims.DOUBT, claims.MOVING) and claim['digest']:
         return None
     before = vm_files.digest(claim.get(claims.CONTENT))
-    return claims.digest_after(claim, before, vm_files.digest(content),
-                               vm_files.direct_digest(dom0, target))
+    return claim_digests.digest_after(claim, before, vm_files.digest(content),
+                                      vm_files.direct_digest(dom0, target))
 
 
 def with_file(dom0, request, claim, here):

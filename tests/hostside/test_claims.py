@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from libcloud_ovm3_host import claim_records, claims, documents, errors
+from libcloud_ovm3_host import claim_digests, claim_records, claims, documents, errors
 from libcloud_ovm3_host.compat import plain, to_bytes
 
 A, B, C = ('a', '1'), ('b', '1'), ('c', '1')
@@ -147,7 +147,7 @@ def test_what_speaks_against_a_start(changed, refused):
     ('1', '1', '2', '1', True), ('1', '1', None, '2', True), ('1', '1', None, '', True)])
 def test_a_definition_is_what_was_read(wanted, read, direct, recorded, refused):
     claim = claims.settled(doubt(A), A, 'nowhere', True, recorded)[0]
-    assert bool(claims.digest_refusal(claim, wanted, read, direct)) == refused
+    assert bool(claim_digests.digest_refusal(claim, wanted, read, direct)) == refused
 
 
 @pytest.mark.parametrize('function, outcome, recorded, before, direct, expected', [
@@ -158,7 +158,7 @@ def test_a_definition_is_what_was_read(wanted, read, direct, recorded, refused):
     ('', '', '', '', None, '2')])
 def test_which_digest_is_recorded(function, outcome, recorded, before, direct, expected):
     claim = dict(doubt(A), function=function, outcome=outcome, digest=recorded)
-    assert claims.digest_after(claim, before, '2', direct) == expected
+    assert claim_digests.digest_after(claim, before, '2', direct) == expected
 
 
 @pytest.mark.parametrize('is_own, found, expected', [

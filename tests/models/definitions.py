@@ -20,7 +20,7 @@ from tests.models.rules import load
 
 State = Any
 TORN = "torn"
-RULES = load()
+RULES = load("claim_digests")
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-FILE = Path(__file__).parents[2] / "hostside" / "claims.py"
+HOSTSIDE = Path(__file__).parents[2] / "hostside"
 HOSTS = ("h", "g")
 ABSENT, OLD, NOW = 0, 1, 2
 BOOTS = ("", "before", "now")
@@ -22,9 +22,9 @@ BOOTS = ("", "before", "now")
 Claim = Any
 
 
-def load() -> ModuleType:
+def load(name: str = "claims") -> ModuleType:
     """A fresh copy of the module: a mutant may put other functions into it."""
-    spec = importlib.util.spec_from_file_location("claims_of_a_model", FILE)
+    spec = importlib.util.spec_from_file_location(f"{name}_of_a_model", HOSTSIDE / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
