@@ -1,0 +1,78 @@
+"""The methods of the driver that Salt has under their own names, one a line.
+
+Those with another name in Salt are in ``clouds/ovm3.py``.
+"""
+
+from __future__ import annotations
+
+# Those whose first argument is a node: ``salt-cloud -a NAME VM``.
+ACTIONS = (
+    "attach_volume",
+    "create_image",
+    "ex_attach_nic",
+    "ex_detach_nic",
+    "ex_eject_iso",
+    "ex_get_node_details",
+    "ex_insert_iso",
+    "ex_list_nics",
+    "ex_list_own_disks",
+    "ex_list_volumes",
+    "ex_remove_seed",
+    "ex_resume_node",
+    "ex_set_metadata",
+    "ex_settle_node",
+    "ex_update_nic",
+)
+
+# All others: ``salt-cloud -f NAME PROVIDER``.
+FUNCTIONS = (
+    "copy_image",
+    "create_key_pair",
+    "create_volume",
+    "create_volume_snapshot",
+    "delete_image",
+    "delete_key_pair",
+    "destroy_volume",
+    "destroy_volume_snapshot",
+    "detach_volume",
+    "ex_attach_repository",
+    "ex_control0",
+    "ex_copy_image_from_secondary",
+    "ex_copy_to_secondary",
+    "ex_copy_volume",
+    "ex_copy_volume_from_secondary",
+    "ex_create_network",
+    "ex_create_repository",
+    "ex_delete_network",
+    "ex_delete_repository",
+    "ex_detach_repository",
+    "ex_finish_import",
+    "ex_get_node",
+    "ex_get_node_by_name",
+    "ex_get_volume",
+    "ex_import_image",
+    "ex_list_network_devices",
+    "ex_list_networks",
+    "ex_list_orphans",
+    "ex_list_repositories",
+    "ex_list_snapshots",
+    "ex_mount_secondary",
+    "ex_put_back",
+    "ex_refresh_repository",
+    "ex_release_networks",
+    "ex_rename_repository",
+    "ex_rename_volume",
+    "ex_repair_control0",
+    "ex_resize_volume",
+    "ex_revert_volume",
+    "ex_set_bond_mode",
+    "ex_unmount_secondary",
+    "ex_update_network",
+    "get_image",
+    "get_key_pair",
+    "import_key_pair_from_file",
+    "import_key_pair_from_string",
+    "list_key_pairs",
+    "list_volume_snapshots",
+    "list_volumes",
+)
