@@ -5,11 +5,11 @@ done under the lock of the VM, with the claim read under it.
 """
 
 from libcloud_ovm3_host import (change_vm, claim_digests, claim_disks, claim_store, claims, errors,
-                                observations, taken_hosts, vm_files)
+                                migrations, observations, taken_hosts, vm_files)
 from libcloud_ovm3_host.compat import error, plain
 
 _END = '\n'.encode('ascii')
-_WHY = {
+WHY = {
     'works': 'something of it, or a connection to xend, still goes on',
     'comebacks': 'xendomains or xend would start it by itself: a saved guest, /etc/xen/auto, or a '
                  'managed domain',
@@ -26,6 +26,11 @@ def settle(dom0, request, version, claim, here, identity):
     """
     known = {}
     finding, why = find(dom0, request, claim, here, identity, known)
+    if finding == claims.COPY:
+        why = migrations.destroy_copies(dom0, request, version, claim, known['domains'])
+        if not why:
+            known = {}
+            finding, why = find(dom0, request, claim, here, identity, known)
     gives_way = (finding in (claims.PRESENT, claims.PAUSED)
                  and taken_hosts.gives_way(claim, here))
     if gives_way and finding == claims.PRESENT:
@@ -147,7 +152,7 @@ def find(dom0, request, claim, here, identity, known, by_word=False):
             continue
         following = claims.after_look(look, answer)
         if following == claims.STAYS:
-            return following, _WHY[look]
+            return following, WHY[look]
         if following != claims.NEXT:
             return following, said
     raise errors.Failed('the looks have no end')

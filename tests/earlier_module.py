@@ -16,7 +16,7 @@ API_3 = (
     "storage_servers",
     *("remove_bridge", "keep_bridge", "watch_dhcp", "dhcp_leases"),
     *("write_seed", "delete_seed"),
-    *("read_claim", "claim_vm", "change_claimed_vm", "settle_claim"),
+    *("read_claim", "claim_vm", "change_claimed_vm", "settle_claim", "expect_vm"),
     *("take_out_host", "put_in_host", "accept_vm_cfg", "leave_claims"),
 )
 

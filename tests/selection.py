@@ -168,7 +168,7 @@ HALF = (
 # Pages of docs/ whose examples are run: ``make test`` runs those of README.md.
 EXAMPLES = ("test_python_examples", "test_commands")
 # They run whole on Python 2.7 (``make test-py2``): on Python 3 ``make test`` takes a quarter.
-HOSTSIDE = ("test_change_vm.py", "test_claim_changes.py", "test_jobs.py")
+HOSTSIDE = ("test_change_vm.py", "test_claim_changes.py", "test_jobs.py", "test_migrations.py")
 MANY = 8  # inputs of one test, of which an eighth is taken in tests/faults/test_more_*
 
 

@@ -93,6 +93,23 @@ class RepositoryClaims:
     hosts: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Expectation:
+    """What the target of a migration says before it begins.
+
+    :ivar host: Its server uuid, as claims name it.
+    :ivar boot: Its present boot.
+    :ivar address: The IP address with which it is registered; "": it is not known.
+    :ivar why: What speaks against the migration; "": nothing.
+    """
+
+    host: str
+    boot: str
+    address: str
+    why: str
+
+
+_EXPECTED = ("host", "boot", "address", "why")
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
@@ -183,8 +200,9 @@ class VMClaims(ModuleCalls):
         :param digest: of the vm.cfg that was read; "": there must be none; for what does not change
             it: whatever it is.
         :param function: ``start_vm``, ``stop_vm``, ``reboot_vm``, ``pause_vm``, ``unpause_vm``,
-            ``configure_vm``, ``create_vm`` or ``delete_vm``.
-        :param parameters: its arguments after the repository and the directory.
+            ``configure_vm``, ``create_vm``, ``delete_vm`` or ``migrate_vm``.
+        :param parameters: its arguments after the repository and the directory; of ``migrate_vm``
+            also the target's server uuid and boot (:meth:`expect_vm`).
         :raises AgentFault: of kind ``...Conflict`` if another claim is current, or does not allow
             this, or the vm.cfg is another one: nothing was done.
         """
@@ -193,6 +211,15 @@ class VMClaims(ModuleCalls):
             "change_claimed_vm", client, operation, *place, function, list(parameters)
         )
         return to_claim(self._reader(name), answer)
+
+    def expect_vm(
+        self, client: str, operation: str, repository_id: str, directory: str
+    ) -> Expectation:
+        """Ask a host whether a VM that has a claim may migrate to it now (claims of form 2)."""
+        function, answer = self._write("expect_vm", client, operation, repository_id, directory)
+        reader = self._reader(function)
+        struct = reader.struct(answer)
+        return Expectation(**{key: reader.key(struct, key, str) for key in _EXPECTED})
 
     def settle_claim(
         self, client: str, operation: str, repository_id: str, directory: str

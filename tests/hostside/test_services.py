@@ -107,7 +107,7 @@ CALLS = {
     'delete_upload': WHO + (MOUNT, '', WHO[1]), 'restore_aside': WHO + (FILE,),
     'leave_claims': WHO + (False,),
     'read_vm': (ID, 'name', ''), 'settle_vm': WHO + (ID, 'name', WHO[1], False),
-    'list_claims': (ID,), 'read_claim': (ID, 'name', ''),
+    'expect_vm': WHO + (ID, 'name'), 'list_claims': (ID,), 'read_claim': (ID, 'name', ''),
     'control_interface': ('c1',), 'set_control_interface': WHO + ('c0', '169.254.1.1', 16)}
 # These say of each part of the answer that it took too long.
 IN_PARTS = {'read_agent': (['list_vms'],), 'free_space': (), 'identify': ([FILE],), 'file_holders': ()}

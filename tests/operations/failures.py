@@ -74,6 +74,7 @@ WRITES = frozenset(
         "libcloud_claim_vm",
         "libcloud_change_claimed_vm",
         "libcloud_settle_claim",
+        "libcloud_expect_vm",
         "libcloud_take_out_host",
         "libcloud_put_in_host",
         "libcloud_accept_vm_cfg",
