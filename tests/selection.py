@@ -24,6 +24,7 @@ TABLES = (
     "test_cd_drive_failures.py",
     "test_change_failures.py",
     "test_claims_failures.py",
+    "test_clone_failures.py",
     "test_control0_failures.py",
     "test_create_failures.py",
     "test_create_whole_failures.py",
@@ -53,6 +54,7 @@ ROWS = 48  # of the failure tables, one row of so many
 # The longest tables: of the inputs that make test leaves out, seven of eight are in make soak.
 LONGEST = (
     "test_claims_failures.py",
+    "test_clone_failures.py",
     "test_control0_failures.py",
     "test_create_whole_failures.py",
     "test_hosts_off_failures.py",
@@ -78,6 +80,7 @@ STEPS = (
     "test_cards_out.py",
     "test_cd_drives.py",
     "test_change_definition.py",
+    "test_clones.py",
     "test_containers.py",
     "test_create_from_template.py",
     "test_detach.py",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from libcloud_ovm3.compute.claims import Claims
+from libcloud_ovm3.compute.clones import Clones
 from libcloud_ovm3.compute.control_networks import ControlNetworks
 from libcloud_ovm3.compute.deploying import Deploying
 from libcloud_ovm3.compute.images import Images
@@ -41,5 +42,6 @@ class OVM3NodeDriver(
     KeyPairs,
     Metadata,
     Claims,
+    Clones,
 ):
     """Apache Libcloud's compute driver for Oracle VM Server 3 hosts."""

@@ -52,7 +52,8 @@ class VMPlan:
 
     :ivar host: where the VM is created and started.
     :ivar snapshot: what was read of the estate.
-    :ivar system: the storage plug-in's file system of the repository.
+    :ivar system: the storage plug-in's file system of the repository; None: it is not needed, as
+        the host has the module.
     :ivar contents: what the VM gets from the template.
     :ivar disk_bytes: the size of its first disk; more than that of the template only if there is a
         ``grower``, the host that makes the copy larger.
@@ -68,7 +69,7 @@ class VMPlan:
     host: HostView
     snapshot: EstateSnapshot
     repository: Repository
-    system: FileSystem
+    system: FileSystem | None
     contents: Contents
     disk_bytes: int
     grower: HostView | None
@@ -173,7 +174,7 @@ def _plan(estate: Estate, spec: VMSpec) -> VMPlan:
     own_id = vm_id_of(spec.key) if spec.key else None
     if own_id:
         require_unused(snapshot, spec)
-    _require_free_name(snapshot, spec)
+    require_free_name(snapshot, spec)
     image = image_of(snapshot.repositories, spec.image_id, snapshot.errors())
     if image.kind == ISO and not spec.disk_gb:
         raise InvalidArgument(
@@ -247,7 +248,12 @@ def _plan(estate: Estate, spec: VMSpec) -> VMPlan:
     )
 
 
-def _require_free_name(snapshot: EstateSnapshot, spec: VMSpec) -> None:
+def require_free_name(snapshot: EstateSnapshot, spec: VMSpec) -> None:
+    """Check that no VM has the name, unless another one may.
+
+    :raises NameTaken: one has.
+    :raises PreconditionFailed: that is unknown.
+    """
     if spec.allow_same_name:
         return
     same = list(named(snapshot, spec.name))
