@@ -10,6 +10,7 @@ ACTIONS = (
     "attach_volume",
     "create_image",
     "ex_attach_nic",
+    "ex_clone_node",
     "ex_detach_nic",
     "ex_eject_iso",
     "ex_get_node_details",

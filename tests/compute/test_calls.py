@@ -164,6 +164,7 @@ METHODS: dict[str, Callable[[Any, Any], Any]] = {
     ),
     "ex_import_image": lambda driver, node: import_disk(driver),
     "ex_finish_import": lambda driver, node: driver.ex_finish_import(driver.image, ex_size_bytes=9),
+    "ex_clone_node": lambda driver, node: quietly(driver.ex_clone_node, node, "clone"),
     "ex_resume_node": resume_what_runs,
     "ex_settle_node": settle_what_runs,
     "ex_set_metadata": lambda driver, node: with_keys(driver.ex_set_metadata, node, {"a": "b"}),
@@ -190,7 +191,14 @@ ON_VOLUMES = (
     "ex_copy_to_secondary",
     "attach_volume",
 )
-ON_STOPPED = ("create_image", "delete_image", "copy_image", "ex_insert_iso", "ex_eject_iso")
+ON_STOPPED = (
+    "ex_clone_node",
+    "create_image",
+    "delete_image",
+    "copy_image",
+    "ex_insert_iso",
+    "ex_eject_iso",
+)
 ONLY_READ = tuple(
     name for name in METHODS if name.removeprefix("ex_").startswith(("list_", "get_"))
 )

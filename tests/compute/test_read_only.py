@@ -118,6 +118,7 @@ Change = Callable[[Driver, Subjects], Any]
 
 CHANGES: dict[str, Change] = {
     "create_node": lambda driver, has: driver.create_node("new", has.size, has.template),
+    "ex_clone_node": lambda driver, has: driver.ex_clone_node(has.stopped, "clone"),
     "start_node": lambda driver, has: driver.start_node(has.stopped),
     "stop_node": lambda driver, has: driver.stop_node(has.running),
     "reboot_node": lambda driver, has: driver.reboot_node(has.running),
