@@ -44,6 +44,7 @@ TABLES = (
     "test_repository_failures.py",
     "test_same_key.py",
     "test_seed_failures.py",
+    "test_settings_failures.py",
     "test_settle_failures.py",
     "test_snapshot_failures.py",
     "test_vlan_failures.py",
@@ -64,6 +65,7 @@ LONGEST = (
     "test_nic_failures.py",
     "test_object_failures.py",
     "test_repository_failures.py",
+    "test_settings_failures.py",
     "test_snapshot_failures.py",
     "test_volume_failures.py",
 )
@@ -105,6 +107,7 @@ STEPS = (
     "test_nic_bridges.py",
     "test_nic_sequences.py",
     "test_nics.py",
+    "test_node_settings.py",
     "test_own_files.py",
     "test_release_bridges.py",
     "test_repositories.py",

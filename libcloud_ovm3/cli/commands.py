@@ -33,6 +33,7 @@ from libcloud_ovm3.cli.network_changes import (
     update_network,
 )
 from libcloud_ovm3.cli.options import reported
+from libcloud_ovm3.cli.pinning import pinning
 from libcloud_ovm3.cli.report import report
 from libcloud_ovm3.cli.repository import repository
 from libcloud_ovm3.cli.repository_changes import (
@@ -53,6 +54,7 @@ from libcloud_ovm3.cli.vm_guest import remove_seed
 from libcloud_ovm3.cli.vm_media import eject_iso, insert_iso
 from libcloud_ovm3.cli.vm_metadata import set_metadata
 from libcloud_ovm3.cli.vm_nics import attach_nic, detach_nic, list_nics, update_nic
+from libcloud_ovm3.cli.vm_settings import pin, rename, resize, set_vm
 from libcloud_ovm3.cli.volume import volume
 
 
@@ -93,7 +95,7 @@ def demo(speed: float, version: str) -> None:
 
 for of_vm in (create_vm, clone, set_metadata, insert_iso, eject_iso, remove_seed):
     vm.add_command(of_vm)
-for of_vm in (list_nics, attach_nic, detach_nic, update_nic):
+for of_vm in (list_nics, attach_nic, detach_nic, update_nic, resize, rename, set_vm, pin):
     vm.add_command(of_vm)
 for of_network in (
     *(create_network, update_network, delete_network, set_bond_mode),
@@ -114,6 +116,6 @@ for of_image in (import_image, finish_import):
 for command in (
     *(vm, volume, snapshot, network, image, repository, secondary, file),
     *(host, disk, claim, size, key),
-    *(estate, doctor, inventory, report, api, completion),
+    *(estate, doctor, inventory, report, pinning, api, completion),
 ):
     ovm3.add_command(command)

@@ -14,6 +14,7 @@ from libcloud_ovm3.compute.metadata import Metadata
 from libcloud_ovm3.compute.network_changes import NetworkChanges
 from libcloud_ovm3.compute.networks import Networks
 from libcloud_ovm3.compute.nics import Nics
+from libcloud_ovm3.compute.node_settings import NodeSettings
 from libcloud_ovm3.compute.nodes import Nodes
 from libcloud_ovm3.compute.orphans import Orphans
 from libcloud_ovm3.compute.repositories import Repositories
@@ -41,6 +42,7 @@ class OVM3NodeDriver(
     Orphans,
     KeyPairs,
     Metadata,
+    NodeSettings,
     Claims,
     Clones,
 ):

@@ -119,7 +119,8 @@ def _plan(estate: Estate, vm_id: str, wanted: CloneSpec) -> tuple[VMPlan, _Sourc
     spec = _spec(source, config, wanted)
     require_restable(snapshot, source, wanted.pause)
     require_usable_config(config, f"VM {source.label}")
-    require_free_name(snapshot, spec)
+    if not spec.allow_same_name:
+        require_free_name(snapshot, spec.name)
     disks = tuple(copyable_disk(snapshot, source, one) for one in config.disks if not one.is_cdrom)
     own = repository_of(snapshot, source.definition)
     target = find_repository(snapshot, wanted.repository) if wanted.repository else own

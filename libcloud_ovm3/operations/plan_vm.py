@@ -174,7 +174,8 @@ def _plan(estate: Estate, spec: VMSpec) -> VMPlan:
     own_id = vm_id_of(spec.key) if spec.key else None
     if own_id:
         require_unused(snapshot, spec)
-    require_free_name(snapshot, spec)
+    if not spec.allow_same_name:
+        require_free_name(snapshot, spec.name)
     image = image_of(snapshot.repositories, spec.image_id, snapshot.errors())
     if image.kind == ISO and not spec.disk_gb:
         raise InvalidArgument(
@@ -248,25 +249,25 @@ def _plan(estate: Estate, spec: VMSpec) -> VMPlan:
     )
 
 
-def require_free_name(snapshot: EstateSnapshot, spec: VMSpec) -> None:
-    """Check that no VM has the name, unless another one may.
+def require_free_name(snapshot: EstateSnapshot, name: str, but: str = "") -> None:
+    """Check that no VM has a name.
 
+    :param but: the id of a VM that may have it.
     :raises NameTaken: one has.
     :raises PreconditionFailed: that is unknown.
     """
-    if spec.allow_same_name:
-        return
-    same = list(named(snapshot, spec.name))
+    same = [vm for vm in named(snapshot, name) if vm.id != but]
+    what = "creates another one" if not but else "has two VMs with it"
     if same:
         raise NameTaken(
-            f"a VM named {spec.name!r} already exists: {listed(same)}; ex_allow_same_name=True "
-            f"creates another one",
+            f"a VM named {name!r} already exists: {listed(same)}; ex_allow_same_name=True {what}",
             nodes=[vm.summary for vm in same],
         )
     if snapshot.errors():
+        what = "creates it" if not but else "gives it"
         raise PreconditionFailed(
-            f"whether the name {spec.name!r} is taken is unknown: "
-            f"{'; '.join(snapshot.errors())}; ex_allow_same_name=True creates it anyway"
+            f"whether the name {name!r} is taken is unknown: "
+            f"{'; '.join(snapshot.errors())}; ex_allow_same_name=True {what} anyway"
         )
 
 

@@ -18,11 +18,15 @@ ACTIONS = (
     "ex_list_nics",
     "ex_list_own_disks",
     "ex_list_volumes",
+    "ex_pin_node",
     "ex_remove_seed",
+    "ex_rename_node",
+    "ex_resize_node",
     "ex_resume_node",
     "ex_set_metadata",
     "ex_settle_node",
     "ex_update_nic",
+    "ex_update_node",
 )
 
 # All others: ``salt-cloud -f NAME PROVIDER``.
@@ -58,6 +62,7 @@ FUNCTIONS = (
     "ex_list_repositories",
     "ex_list_snapshots",
     "ex_mount_secondary",
+    "ex_pinning_report",
     "ex_put_back",
     "ex_refresh_repository",
     "ex_release_networks",

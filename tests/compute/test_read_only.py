@@ -151,6 +151,10 @@ CHANGES: dict[str, Change] = {
     "ex_refresh_repository": lambda driver, has: driver.ex_refresh_repository(has.unmounted),
     "ex_mount_secondary": lambda driver, has: driver.ex_mount_secondary(has.secondary, "ovm-2"),
     "ex_unmount_secondary": lambda driver, has: driver.ex_unmount_secondary(has.secondary),
+    "ex_resize_node": lambda driver, has: driver.ex_resize_node(has.stopped, ex_cpus=7),
+    "ex_rename_node": lambda driver, has: driver.ex_rename_node(has.stopped, "x"),
+    "ex_update_node": lambda driver, has: driver.ex_update_node(has.running, ex_description="x"),
+    "ex_pin_node": lambda driver, has: driver.ex_pin_node(has.running, "0"),
     "create_image": lambda driver, has: driver.create_image(has.stopped, "x"),
     "delete_image": lambda driver, has: driver.delete_image(has.image),
     "ex_import_image": lambda driver, has: driver.ex_import_image(
@@ -187,6 +191,7 @@ WITH_MODULE: dict[str, Change] = {
 }
 # And what begins with list_, ex_list_ or ex_get_. deploy_node changes something by create_node.
 READS = {"get_image", "get_key_pair", "wait_until_running", "deploy_node", "ex_control0"}
+READS |= {"ex_pinning_report"}
 ELSEWHERE = {  # tests/operations/test_release_bridges.py, test_seeds.py
     "ex_release_networks",
     "ex_remove_seed",

@@ -297,7 +297,7 @@ def restart_xend(host: SimulatedHost) -> None:
                 domain.phase = "gone"  # the restart thread died with xend: 1.6
             elif domain.phase in ("building", "devices", "arriving", "incoming"):
                 domain.until, domain.error = None, "killed"
-            domain.adopted = True
+            domain.adopted, domain.set_since = True, []
         for transfer in host.transfers:
             transfer.stage, transfer.until, transfer.error = "failing", host.now(), "killed"
         host.busy_until = 0.0
