@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -48,6 +48,17 @@ def parse_pin(cpus: Any) -> frozenset[int] | None:
         if found:
             return found
     raise InvalidArgument(f"cpus {cpus!r}: {_EXPECTED}")
+
+
+def has_pin(settings: Mapping[str, Any], cpus: frozenset[int] | None) -> bool:
+    """Whether a node has a pin already, as defined and as live.
+
+    :param settings: ``extra["settings"]`` of the node.
+    :param cpus: of :func:`parse_pin`.
+    """
+    found = [one["cpus"] for one in (settings["defined"], settings["live"]) if one]
+    wanted = "" if cpus is None else cpus_text(cpus)
+    return bool(found) and all(one == wanted for one in found)
 
 
 def pin(estate: Estate, vm_id: str, cpus: frozenset[int] | None) -> tuple[VM, list[str]]:

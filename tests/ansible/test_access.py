@@ -95,6 +95,7 @@ def test_no_message_names_an_argument_of_python() -> None:
     assert not [text for text in texts if re.search(r"\bex_(?!clock)", with_options(text))]
     named -= {"ex_clock", "ex_allow_same_name", "ex_power_off"}  # the collection gives no such
     named -= {"ex_erase", "ex_confirm"}
+    named -= {"ex_boot_order", "ex_cpu_cap", "ex_cpu_weight", "ex_max_cpus", "ex_max_memory_mb"}
     # Of the storage driver, and of imports, which the collection has none of.
     named -= {"ex_containers_repository", "ex_delete_upload", "ex_expiry", "ex_finish_import"}
     named -= {"ex_kind", "ex_list_uploads", "ex_resume"}
@@ -122,6 +123,7 @@ def test_no_message_names_an_argument_of_python() -> None:
         "ex_release_networks": "`ovm3 network release`",
         "ex_attach_nic": "`ovm3 vm attach-nic`",
         "ex_detach_nic": "`ovm3 vm detach-nic`",
+        "ex_pin_node": "`ovm3 vm pin`",
         "ex_remove_seed": "`ovm3 vm remove-seed`",
         "ex_set_metadata": "`ovm3 vm set-metadata`",
         "ex_update_nic": "`ovm3 vm update-nic`",

@@ -50,8 +50,8 @@ options:
   state:
     description:
       - V(present) creates the VM if it does not exist. It never starts one that exists, changes
-        nothing of it but O(metadata) and O(tags), and warns if it has other memory or CPUs than the
-        task says, or runs on another host.
+        nothing of it but O(metadata), O(tags), O(pin) and, with O(resize), its memory and CPUs. It
+        warns if it has other memory or CPUs than the task says, or runs on another host.
       - V(started) starts a VM that is off. One that does not exist is created if O(image) is given.
       - V(stopped) asks the guest to shut down, and waits until it has.
       - V(rebooted) asks the guest to reboot. It does not wait, and reports a change each time.
@@ -63,6 +63,15 @@ options:
   location:
     description: Name, address or id of the host on which to start the VM. Otherwise the driver
       chooses one. A VM that runs on another host is an error with O(state=started).
+    type: str
+  resize:
+    description: Whether O(state=present) and O(state=started) give a VM that exists the memory and
+      CPUs of the task. One that runs gets no more than the maxima that it was started with.
+    type: bool
+    default: false
+  pin:
+    description: The CPUs of its host that a VM that exists runs on with O(state=present) and
+      O(state=started), such as V(0-3); V(all) for no pin.
     type: str
   start:
     description: Whether O(state=present) starts a VM that it creates. If the start fails, the task
@@ -318,6 +327,8 @@ def arguments() -> dict[str, dict[str, Any]]:
         "metadata": {"type": "dict"},
         "tags": TEXTS,
         "location": TEXT,
+        "resize": {"type": "bool", "default": False},
+        "pin": TEXT,
         "start": {"type": "bool", "default": True},
         "force": {"type": "bool", "default": False},
         "stop_timeout": {"type": "float", "default": 300},
