@@ -123,6 +123,7 @@ DOORS = {  # how many calls at least
     "operations/definition_door.py": 3,
     "operations/claims_door.py": 1,
     "operations/claim_looks.py": 2,
+    "operations/migration_door.py": 2,
     "operations/word_door.py": 3,
     "operations/network_doors.py": 7,
     "operations/object_doors.py": 9,

@@ -11,6 +11,7 @@ from libcloud_ovm3.compute.imports import Imports
 from libcloud_ovm3.compute.key_pairs import KeyPairs
 from libcloud_ovm3.compute.locations import Locations
 from libcloud_ovm3.compute.metadata import Metadata
+from libcloud_ovm3.compute.migration import Migration
 from libcloud_ovm3.compute.network_changes import NetworkChanges
 from libcloud_ovm3.compute.networks import Networks
 from libcloud_ovm3.compute.nics import Nics
@@ -45,5 +46,6 @@ class OVM3NodeDriver(
     NodeSettings,
     Claims,
     Clones,
+    Migration,
 ):
     """Apache Libcloud's compute driver for Oracle VM Server 3 hosts."""

@@ -66,7 +66,7 @@ def change(
         raise not_changed(definition, f"its repository has claims, and {why}")
     place, is_second = (definition.repository_id, definition.directory), False
     while True:
-        claim = _allowing(operation, host, definition, guard, function)
+        claim = allowing(operation, host, definition, guard, function)
         own = new_id()  # not the operation's: that may change a VM several times
         answer: VMClaim | OutcomeUnknown
         deadline = operation.estate.clock.now() + limit
@@ -100,7 +100,7 @@ def _look_if_cut_off(operation: Operation, definition: Definition) -> None:
 _NONE = VMClaim("", 0, "", (), *("",) * 13)
 
 
-def _allowing(
+def allowing(
     operation: Operation, host: HostView, definition: Definition, guard: Guard, function: str
 ) -> VMClaim:
     """The claim, if it may allow the function on this host; else all hosts in it look first.
