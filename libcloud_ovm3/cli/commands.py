@@ -53,6 +53,7 @@ from libcloud_ovm3.cli.vm_create import create as create_vm
 from libcloud_ovm3.cli.vm_guest import remove_seed
 from libcloud_ovm3.cli.vm_media import eject_iso, insert_iso
 from libcloud_ovm3.cli.vm_metadata import set_metadata
+from libcloud_ovm3.cli.vm_migrate import empty, migrate
 from libcloud_ovm3.cli.vm_nics import attach_nic, detach_nic, list_nics, update_nic
 from libcloud_ovm3.cli.vm_settings import pin, rename, resize, set_vm
 from libcloud_ovm3.cli.volume import volume
@@ -95,8 +96,9 @@ def demo(speed: float, version: str) -> None:
 
 for of_vm in (create_vm, clone, set_metadata, insert_iso, eject_iso, remove_seed):
     vm.add_command(of_vm)
-for of_vm in (list_nics, attach_nic, detach_nic, update_nic, resize, rename, set_vm, pin):
+for of_vm in (list_nics, attach_nic, detach_nic, update_nic, resize, rename, set_vm, pin, migrate):
     vm.add_command(of_vm)
+host.add_command(empty)
 for of_network in (
     *(create_network, update_network, delete_network, set_bond_mode),
     *(show_control0, repair_control0, release_networks),

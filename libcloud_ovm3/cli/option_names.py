@@ -14,6 +14,7 @@ _TERMS = (
     (r"ex_list_orphans(?:\(\))?", "`ovm3 disk orphans`"),
     (r"ex_host_module=False", "--no-host-module"),
     (r"ex_host_module", "--no-host-module"),
+    (r"start_node\(ex_location='([^']*)'\)", r"`ovm3 vm start --on \1`"),
     (r"start_node\(ex_location=\.\.\.\)", "`ovm3 vm start --on`"),
     (r"ex_location='([^']*)'", r"--on \1"),
     (r"ex_location", "--on"),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from libcloud.compute.base import Node, NodeLocation
 
-from libcloud_ovm3 import operations
+from libcloud_ovm3 import estate, operations
 from libcloud_ovm3.agent.address import parse_flag
 from libcloud_ovm3.agent.call_kinds import parse_seconds
 from libcloud_ovm3.compute.base import OVM3Base
-from libcloud_ovm3.compute.convert import object_id
+from libcloud_ovm3.compute.convert import object_id, to_node
 from libcloud_ovm3.operations.limits import MIGRATE_LIMIT
 
 
@@ -25,8 +27,8 @@ class Migration(OVM3Base):
     ) -> bool:
         """Move a running node to another host of its pool. One that runs there is left as it is.
 
-        What speaks against it is told beforehand, all of it at once (:meth:`ex_fits`). Afterwards
-        it is seen to run there, and nowhere else.
+        What speaks against it is told beforehand, all of it at once. Afterwards it is seen to run
+        there, and nowhere else: see docs/moving-and-changing-vms.md.
 
         :param node: The node, or its id. (required)
         :type node: :class:`Node` or ``str``
@@ -58,3 +60,47 @@ class Migration(OVM3Base):
         migrate = operations.migrate_vm.migrate
         self._warn(migrate(self._estate, object_id(node), host_id, live=is_live, limit=limit))
         return True
+
+    def ex_migrate_all(
+        self,
+        host: NodeLocation | str,
+        *,
+        ex_to: Sequence[NodeLocation | str] | NodeLocation | str | None = None,
+        ex_live: bool | str = True,
+        ex_timeout: float | str = MIGRATE_LIMIT,
+    ) -> list[Node]:
+        """Empty a host for maintenance: move all nodes that run there, one after the other, each to
+        the host with the most free memory of those where it fits. The first failure ends it.
+
+        Nothing keeps others from starting nodes there again.
+
+        :param host: The host, or its id, address or name. (required)
+        :type host: :class:`NodeLocation` or ``str``
+
+        :param ex_to: The hosts to which they may go. (default: all others that answer)
+        :type ex_to: ``list`` of :class:`NodeLocation` or ``str``
+
+        :param ex_live: As for :meth:`ex_migrate_node`.
+        :type ex_live: ``bool``
+
+        :param ex_timeout: How long to wait for each of them.
+        :type ex_timeout: ``float``, seconds
+
+        :raises HostNotFound: There is no such host.
+        :raises PreconditionFailed: One of them can go nowhere; has all reasons of all. None was
+            moved.
+        :raises OperationIncomplete: One failed when others had been moved; says which were moved
+            and which are left, and why. Of the first one the error is as of
+            :meth:`ex_migrate_node`.
+        :return: Those that were moved, as they are now.
+        :rtype: ``list`` of :class:`Node`
+        """
+        is_live = parse_flag(ex_live, "ex_live")
+        limit = parse_seconds(ex_timeout, "ex_timeout")
+        given = [ex_to] if isinstance(ex_to, (str, NodeLocation)) else ex_to
+        to = None if given is None else [object_id(one) for one in given]
+        empty = operations.empty_host.empty
+        moved, notices = empty(self._estate, object_id(host), to, live=is_live, limit=limit)
+        self._warn(notices)
+        snapshot = estate.vms.read_estate(self._estate) if moved else None
+        return [to_node(snapshot.vm(one), self) for one in moved] if snapshot else []

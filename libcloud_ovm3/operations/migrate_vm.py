@@ -68,20 +68,21 @@ def migrate(
     [target] = chosen_views(snapshot.hosts, snapshot.unreachable, [host_id])
     if vm.state is State.RUNNING and not vm.doubts and vm.live[0].host is target:
         return []
-    return move(Operation(estate), snapshot, vm, target, live=live, limit=limit)
+    networks = read_networks(estate, snapshot)
+    return move(Operation(estate), snapshot, networks, vm, target, live=live, limit=limit)
 
 
 def move(
     operation: Operation,
     snapshot: EstateSnapshot,
+    networks: NetworkList,
     vm: VM,
     target: HostView,
     *,
     live: bool,
     limit: float,
 ) -> list[str]:
-    """The same, by a reading of the estate."""
-    networks = read_networks(operation.estate, snapshot)
+    """The same, by a reading of the estate with ``fits.READS``."""
     unknown = _require_fit(snapshot, networks, vm, target, live)
     origin = only_live_domain(vm)
     one = Move(operation, vm.definition, origin.host, target, snapshot.defined_ids)
@@ -130,14 +131,22 @@ def _require_fit(
             f"it there, start_node(ex_location={target.server.uuid!r})",
             nodes=[vm.summary],
         )
-    fit = fits.examine(
-        snapshot, networks, vm, target, how=fits.MIGRATE_LIVE if live else fits.MIGRATE
-    )
-    reasons = [*fit.reasons, *_of_claims(vm, target), *_of_live_cards(networks, vm, target)]
+    reasons, unknown = reasons_against(snapshot, networks, vm, target, live)
     if reasons:
-        listed = "; ".join(dict.fromkeys(reasons))
-        raise PreconditionFailed(f"{what}: {listed}. Nothing was sent", nodes=[vm.summary])
-    return [f"not known beforehand: {', '.join(fit.unknown)}"] if fit.unknown else []
+        raise PreconditionFailed(
+            f"{what}: {'; '.join(reasons)}. Nothing was sent", nodes=[vm.summary]
+        )
+    return [f"not known beforehand: {', '.join(unknown)}"] if unknown else []
+
+
+def reasons_against(
+    snapshot: EstateSnapshot, networks: NetworkList, vm: VM, target: HostView, live: bool
+) -> tuple[list[str], list[str]]:
+    """All that speaks against a migration, and what is not known and might."""
+    how = fits.MIGRATE_LIVE if live else fits.MIGRATE
+    fit = fits.examine(snapshot, networks, vm, target, how=how)
+    reasons = [*fit.reasons, *_of_claims(vm, target), *_of_live_cards(networks, vm, target)]
+    return list(dict.fromkeys(reasons)), list(fit.unknown)
 
 
 def _of_claims(vm: VM, target: HostView) -> list[str]:

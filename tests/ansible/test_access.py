@@ -31,7 +31,15 @@ PIN = "ab" * 32
 OPTIONS = {*ARGUMENTS, "estate"}
 # Those of the module alone (test_real.py compares them with what ansible-doc shows).
 OF_THE_MODULE = {"location", "start", "force", "stop_timeout", "minimum_age", "delete_disks"}
-OF_THE_MODULE |= {"unguarded", "hosts_off", "ssh_port", "memory_mb", *NOT_COMPARED, *RECORDED}
+OF_THE_MODULE |= {
+    "unguarded",
+    "migrate",
+    "hosts_off",
+    "ssh_port",
+    "memory_mb",
+    *NOT_COMPARED,
+    *RECORDED,
+}
 # What a user of Ansible has other means for, what tests need, what libcloud's other drivers have.
 NOT_OFFERED = {"ex_estate", "ex_strict", "ex_read_only", "timeout", "secure", "ex_clock"}
 NOT_OFFERED |= {"api_name", "api_version", "backoff", "path", "project", "region", "retry_delay"}

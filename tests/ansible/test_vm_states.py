@@ -44,6 +44,7 @@ DEFAULTS = {
     "stop_timeout": 300,
     "minimum_age": 60,
     "unguarded": False,
+    "migrate": False,
 }
 IMAGE: dict[str, Any] = {"image": "oracle-linux-6", "size": "tiny"}
 

@@ -167,6 +167,8 @@ METHODS: dict[str, Callable[[Any, Any], Any]] = {
     "ex_clone_node": lambda driver, node: quietly(driver.ex_clone_node, node, "clone"),
     "ex_resume_node": resume_what_runs,
     "ex_settle_node": settle_what_runs,
+    "ex_migrate_node": lambda driver, node: driver.ex_migrate_node(node, node.extra["host_id"]),
+    "ex_migrate_all": lambda driver, node: driver.ex_migrate_all(node.extra["host_id"]),
     "ex_set_metadata": lambda driver, node: with_keys(driver.ex_set_metadata, node, {"a": "b"}),
     "ex_resize_node": lambda driver, node: driver.ex_resize_node(node, ex_cpu_cap=50),
     "ex_rename_node": lambda driver, node: driver.ex_rename_node(node, "new name"),
@@ -203,6 +205,7 @@ ON_STOPPED = (
     "copy_image",
     "ex_insert_iso",
     "ex_eject_iso",
+    "ex_migrate_all",
 )
 ONLY_READ = tuple(
     name for name in METHODS if name.removeprefix("ex_").startswith(("list_", "get_"))

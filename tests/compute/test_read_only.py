@@ -155,6 +155,8 @@ CHANGES: dict[str, Change] = {
     "ex_rename_node": lambda driver, has: driver.ex_rename_node(has.stopped, "x"),
     "ex_update_node": lambda driver, has: driver.ex_update_node(has.running, ex_description="x"),
     "ex_pin_node": lambda driver, has: driver.ex_pin_node(has.running, "0"),
+    "ex_migrate_node": lambda driver, has: driver.ex_migrate_node(has.running, "ovm-2"),
+    "ex_migrate_all": lambda driver, has: driver.ex_migrate_all("ovm-1"),
     "create_image": lambda driver, has: driver.create_image(has.stopped, "x"),
     "delete_image": lambda driver, has: driver.delete_image(has.image),
     "ex_import_image": lambda driver, has: driver.ex_import_image(

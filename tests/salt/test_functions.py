@@ -87,6 +87,7 @@ def test_what_methods_return_is_known() -> None:
         "str",
         "dict[str, Any]",
         "list[KeyPair]",
+        "list[Node]",
         "list[OVM3Network]",
         "list[OVM3NetworkDevice]",
         "list[OVM3Nic]",

@@ -145,6 +145,8 @@ def _act(
     if state == "present":
         is_changed = change(driver, _complete(node), options)
         return _reread(driver, node, options, warn) if is_changed else node
+    if state == "started" and options["migrate"] and _moved(driver, node, options):
+        node = _reread(driver, node, options, warn) or node
     if state == "started" and _runs(driver, node, options):
         is_changed = change(driver, node, options)
         return _reread(driver, node, options, warn) if is_changed else node
@@ -231,9 +233,16 @@ def _runs(driver: OVM3NodeDriver, node: Node, options: Options) -> bool:
     if hosts:
         raise PreconditionFailed(
             f"VM {_label(node)} is running on {', '.join(hosts)} and not on "
-            f"{options['location']}; nothing was done"
+            f"{options['location']}; nothing was done: migrate: true moves it"
         )
     return True
+
+
+def _moved(driver: OVM3NodeDriver, node: Node, options: Options) -> bool:
+    """Move it, if it runs on another host than the task says; return whether it did."""
+    if node.state != NodeState.RUNNING or not _elsewhere(driver, node, options):
+        return False
+    return driver.ex_migrate_node(node, _location(driver, options))
 
 
 def _tell_differences(driver: OVM3NodeDriver, node: Node, options: Options, warn: Warn) -> None:

@@ -62,7 +62,8 @@ options:
     default: present
   location:
     description: Name, address or id of the host on which to start the VM. Otherwise the driver
-      chooses one. A VM that runs on another host is an error with O(state=started).
+      chooses one. A VM that runs on another host is an error with O(state=started), unless
+      O(migrate=true).
     type: str
   resize:
     description: Whether O(state=present) and O(state=started) give a VM that exists the memory and
@@ -73,6 +74,11 @@ options:
     description: The CPUs of its host that a VM that exists runs on with O(state=present) and
       O(state=started), such as V(0-3); V(all) for no pin.
     type: str
+  migrate:
+    description: Whether O(state=started) moves a VM that runs on another host than O(location) to
+      that, live.
+    type: bool
+    default: false
   start:
     description: Whether O(state=present) starts a VM that it creates. If the start fails, the task
       fails, and the VM exists; O(state=started) starts it.
@@ -329,6 +335,7 @@ def arguments() -> dict[str, dict[str, Any]]:
         "location": TEXT,
         "resize": {"type": "bool", "default": False},
         "pin": TEXT,
+        "migrate": {"type": "bool", "default": False},
         "start": {"type": "bool", "default": True},
         "force": {"type": "bool", "default": False},
         "stop_timeout": {"type": "float", "default": 300},
