@@ -41,6 +41,14 @@ def put_api_2(sim: Simulator, host: int) -> None:
     _make_complete(sim, host, folder)
 
 
+def put_claims_1(sim: Simulator, host: int) -> None:
+    """Turn the module into one whose claims know no migrations; restart the agent."""
+    folder = _folder(sim, host)
+    _replace(folder / "version.py", "CLAIMS = 2 ", "CLAIMS = 1 ")
+    _replace(folder / "services.py", "    'expect_vm': (", "    'expected_vm': (")
+    _make_complete(sim, host, folder)
+
+
 def put_earlier_module(sim: Simulator, host: int, api: int) -> None:
     """Turn the module that is installed on a simulated host into such a one; restart the agent.
 

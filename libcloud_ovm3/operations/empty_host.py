@@ -92,8 +92,8 @@ def _require_places(
     """Nothing is moved unless each has a place now."""
     if not vms:
         return
-    networks = read_networks(estate, snapshot)
     others = _candidates(snapshot, host, to)
+    networks = read_networks(estate, snapshot)
     lacking = []
     for vm in vms:
         fitting, against = _fitting(snapshot, networks, vm, others, live)

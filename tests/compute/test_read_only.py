@@ -156,7 +156,6 @@ CHANGES: dict[str, Change] = {
     "ex_update_node": lambda driver, has: driver.ex_update_node(has.running, ex_description="x"),
     "ex_pin_node": lambda driver, has: driver.ex_pin_node(has.running, "0"),
     "ex_migrate_node": lambda driver, has: driver.ex_migrate_node(has.running, "ovm-2"),
-    "ex_migrate_all": lambda driver, has: driver.ex_migrate_all("ovm-1"),
     "create_image": lambda driver, has: driver.create_image(has.stopped, "x"),
     "delete_image": lambda driver, has: driver.delete_image(has.image),
     "ex_import_image": lambda driver, has: driver.ex_import_image(
@@ -194,7 +193,8 @@ WITH_MODULE: dict[str, Change] = {
 # And what begins with list_, ex_list_ or ex_get_. deploy_node changes something by create_node.
 READS = {"get_image", "get_key_pair", "wait_until_running", "deploy_node", "ex_control0"}
 READS |= {"ex_pinning_report"}
-ELSEWHERE = {  # tests/operations/test_release_bridges.py, test_seeds.py
+ELSEWHERE = {  # tests/operations/test_release_bridges.py, test_seeds.py, test_migrate.py
+    "ex_migrate_all",
     "ex_release_networks",
     "ex_remove_seed",
 }
