@@ -177,7 +177,7 @@ def test_a_part_of_it_that_is_left(module: bool) -> None:
 def test_it_goes_on_after_the_limit(module: bool) -> None:
     with pool(module, transfer_mb_per_second=2) as (sim, driver, node):
         with pytest.raises(
-            (WaitTimeout, OperationIncomplete), match="still being sent|does not run yet"
+            (WaitTimeout, OperationIncomplete), match=r"still being sent|does not run yet"
         ):
             quietly(driver.ex_migrate_node, node, "ovm-2", ex_timeout=30)
         with pytest.raises(PreconditionFailed):
