@@ -50,6 +50,7 @@ from libcloud_ovm3.cli.snapshot import snapshot
 from libcloud_ovm3.cli.vm import vm
 from libcloud_ovm3.cli.vm_clone import clone
 from libcloud_ovm3.cli.vm_create import create as create_vm
+from libcloud_ovm3.cli.vm_fits import vm_fits
 from libcloud_ovm3.cli.vm_guest import remove_seed
 from libcloud_ovm3.cli.vm_media import eject_iso, insert_iso
 from libcloud_ovm3.cli.vm_metadata import set_metadata
@@ -94,7 +95,7 @@ def demo(speed: float, version: str) -> None:
         demo_steps.run(speed=speed, version=version)
 
 
-for of_vm in (create_vm, clone, set_metadata, insert_iso, eject_iso, remove_seed):
+for of_vm in (create_vm, clone, vm_fits, set_metadata, insert_iso, eject_iso, remove_seed):
     vm.add_command(of_vm)
 for of_vm in (list_nics, attach_nic, detach_nic, update_nic, resize, rename, set_vm, pin, migrate):
     vm.add_command(of_vm)

@@ -116,7 +116,7 @@ def stop(
     """Shut down VMs and wait until they have stopped.
 
     One after the other. The guest is asked to shut down. Without --force it is never powered off:
-    after the timeout the command fails.
+    after the timeout the command fails, and so it does if an HVM guest has no PV drivers.
     """
     with reported():
         limit = parse_seconds(timeout, "--timeout", may_be_zero=True)

@@ -6,6 +6,7 @@ from libcloud_ovm3.compute.claims import Claims
 from libcloud_ovm3.compute.clones import Clones
 from libcloud_ovm3.compute.control_networks import ControlNetworks
 from libcloud_ovm3.compute.deploying import Deploying
+from libcloud_ovm3.compute.fits import Fits
 from libcloud_ovm3.compute.images import Images
 from libcloud_ovm3.compute.imports import Imports
 from libcloud_ovm3.compute.key_pairs import KeyPairs
@@ -47,5 +48,6 @@ class OVM3NodeDriver(
     Claims,
     Clones,
     Migration,
+    Fits,
 ):
     """Apache Libcloud's compute driver for Oracle VM Server 3 hosts."""

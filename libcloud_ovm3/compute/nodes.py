@@ -120,7 +120,8 @@ class Nodes(OVM3Base):
 
         :raises NodeNotFound: There is no such node.
         :raises PreconditionFailed: It may be running on a host that is unreachable, it is paused or
-            migrating, or its name is another VM's too. Nothing was sent.
+            migrating, or its name is another VM's too; or it is an HVM node whose guest has no PV
+            drivers, which xend would power off at once instead of asking it. Nothing was sent.
         :raises AgentFault: The agent refused, and the node still runs.
         :raises WaitTimeout: It is still running after that time.
         :return: True: it is stopped.

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from libcloud_ovm3.agent.config import VMConfig, whole_number
 from libcloud_ovm3.agent.identifiers import undashed
 from libcloud_ovm3.errors import Ovm3Error
+from libcloud_ovm3.estate.consoles import is_any, is_local
 from libcloud_ovm3.estate.domains import Domain
 from libcloud_ovm3.estate.guards import MOVING, why_no_claims
 from libcloud_ovm3.estate.hosts import HostView
@@ -24,7 +25,6 @@ from libcloud_ovm3.estate.xend_memory import free_mb, needed_mb, needed_on_sourc
 if TYPE_CHECKING:
     from libcloud_ovm3.agent.documents import Hardware
 
-_EVERYWHERE = frozenset({"0.0.0.0", "::", "[::]"})  # noqa: S104 (compared, not listened on)
 _LEAVING = "migrating-"  # how xend names what it sends away (xend.md 1.4)
 
 
@@ -78,17 +78,26 @@ def by_repositories(snapshot: EstateSnapshot, ids: Iterable[str], host: HostView
     return reasons, []
 
 
-def by_claims(vm: VM, host: HostView) -> Found:
-    """A VM with a guard needs a host with claims."""
+def by_claims(vm: VM, hosts: Sequence[HostView], *, moves: bool = False) -> Found:
+    """A VM with a guard needs hosts with claims; to move it, with claims that know migrations."""
     guard = vm.definitions[0].guard if vm.definitions else None
     if guard is None:
         return [], []
     if guard.error:
         return [f"its claim cannot be read: {guard.error}"], []
-    if host.module_claims is None:
-        why = why_no_claims(host)
-        return [f"the VM's repository has claims, and {host.label} has not: {why}"], []
-    return [], []
+    what = "the VM's repository has claims, and"
+    reasons = [
+        f"{what} {one.label} has not: {why_no_claims(one)}"
+        for one in hosts
+        if one.module_claims is None
+    ]
+    reasons += [
+        f"{what} the host module of {one.label} knows no migrations: `ovm3 host install` brings "
+        f"the present one"
+        for one in hosts
+        if moves and one.module_claims is not None and one.module_moves is None
+    ]
+    return reasons, []
 
 
 def by_names(vm: VM, host: HostView) -> Found:
@@ -241,15 +250,11 @@ def by_screen(config: VMConfig, domain: Domain) -> Found:
     """Its console listens at the same address there. One that the target does not have ends its
     device model after the source is gone, and so the guest (xend.md 3, 4.1).
     """
-    if domain.vnc is not None:
-        listen = domain.vnc.listen
-    elif config.vnc is not None:
-        listen = config.vnc.listen or "127.0.0.1"  # xend's default
-    else:
+    vnc = domain.vnc or config.vnc
+    if vnc is None or is_any(vnc.listen or ""):
         return [], []
-    if listen in _EVERYWHERE:
-        return [], []
-    if listen == "localhost" or listen.startswith("127."):
+    listen = vnc.listen or "127.0.0.1"  # xend's default
+    if is_local(listen):
         return [], [
             f"whether a console that listens on {listen} only is no obstacle: xend knows of none, "
             f"and one source says that 0.0.0.0 is needed (vnclisten)"

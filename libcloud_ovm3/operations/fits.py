@@ -13,9 +13,10 @@ from libcloud_ovm3.agent.config import VMConfig
 from libcloud_ovm3.agent.disk import DiskEntry, parse_disk
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Error, PreconditionFailed
 from libcloud_ovm3.estate import fitting
+from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.disk_files import list_disk_files
 from libcloud_ovm3.estate.fitting import Fit, Found
-from libcloud_ovm3.estate.holders import ask_holders, identities, obstacles
+from libcloud_ovm3.estate.holders import ask_holders, identities, is_elsewhere, obstacles
 from libcloud_ovm3.estate.hosts import (
     BOOT_TIME,
     HARDWARE,
@@ -33,6 +34,7 @@ from libcloud_ovm3.estate.vms import VM, EstateSnapshot, LiveDomain, read_estate
 from libcloud_ovm3.operations.limits import MINIMUM_AGE
 from libcloud_ovm3.operations.placement import chosen_views, repositories_of
 from libcloud_ovm3.operations.preconditions import why_unknown
+from libcloud_ovm3.operations.presence import written
 from libcloud_ovm3.operations.same_macs import require_own_macs
 from libcloud_ovm3.operations.vlan_support import why_lacking
 
@@ -62,7 +64,7 @@ def fits(estate: Estate, vm_id: str, host_id: str, how: str | None = None) -> Fi
     [host] = chosen_views(snapshot.hosts, snapshot.unreachable, [host_id])
     networks = read_networks(estate, snapshot)
     found = examine(snapshot, networks, vm, host, how=how or (MIGRATE_LIVE if vm.live else START))
-    if found.how != START or len(vm.definitions) != 1:
+    if found.how != START or vm.live or len(vm.definitions) != 1:
         return found
     held = obstacles(ask_holders(estate, snapshot.hosts), vm.definition)
     return fitting.joined(START, [(list(found.reasons), list(found.unknown)), (held, [])])
@@ -80,7 +82,8 @@ def examine(
 ) -> Fit:
     """Whether a VM would start on a host, or could be moved there, by one reading of the estate.
 
-    What holds its disks open is not looked at: :func:`.require_free` waits for that.
+    What holds its disks open by the host module is not looked at: :func:`.require_free` waits for
+    that.
 
     :param snapshot: with READS, else each costs a call of both hosts.
     :param host: one of the snapshot's.
@@ -118,6 +121,7 @@ def _of_start(
     yield from _of_both(snapshot, networks, vm, host, config, definition.disks, None)
     yield fitting.by_memory(config, None, host, read_hardware([host])[0])
     yield _of_macs(vm, snapshot), []
+    yield _of_writers(snapshot, definition), []
 
 
 def _not_stopped(vm: VM, snapshot: EstateSnapshot) -> str:
@@ -137,6 +141,20 @@ def _of_macs(vm: VM, snapshot: EstateSnapshot) -> list[str]:
     except PreconditionFailed as error:
         return [str(error)]
     return []
+
+
+def _of_writers(snapshot: EstateSnapshot, definition: Definition) -> list[str]:
+    """Which live domains write to its disks, by the lists of hosts without the host module: of
+    others it is known what holds them open.
+    """
+    return [
+        f"{path} is open for writing by {domain.label} on {host.label}"
+        for host in snapshot.hosts
+        if host.module is None
+        for domain in host.domains
+        if domain.uuid != definition.uuid
+        for path in written(domain, definition)
+    ]
 
 
 # ------------------------------------------------------------------ a migration
@@ -191,7 +209,8 @@ def _of_both(
 ) -> Iterator[Found]:
     ids = repositories_of(snapshot, vm.definition, disks)
     yield fitting.by_repositories(snapshot, ids, host)
-    yield fitting.by_claims(vm, host)
+    hosts = [host] if live is None else [live.host, host]
+    yield fitting.by_claims(vm, hosts, moves=live is not None)
     yield fitting.by_names(vm, host)
     yield fitting.by_virtualization(config, host)
     yield _of_networks(networks, vm, host, live)
@@ -220,6 +239,7 @@ def _of_files(snapshot: EstateSnapshot, disks: Sequence[DiskEntry], host: HostVi
     """
     files = [one for one in disks if one.path and not one.is_physical]
     paths = list(dict.fromkeys(one.path for one in files if one.path))
+    paths = [path for path in paths if not is_elsewhere(host, path)]  # said of its repository
     if not paths:
         return [], []
     if host.module is None:

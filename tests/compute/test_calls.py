@@ -99,6 +99,7 @@ METHODS: dict[str, Callable[[Any, Any], Any]] = {
     "ex_get_node_details": lambda driver, node: driver.ex_get_node_details(node),
     "ex_get_node_by_name": lambda driver, node: driver.ex_get_node_by_name(node.name),
     "ex_list_own_disks": lambda driver, node: driver.ex_list_own_disks(node),
+    "ex_fits": lambda driver, node: driver.ex_fits(node, node.extra["host_id"], "start"),
     "ex_list_orphans": lambda driver, node: driver.ex_list_orphans(),
     "list_volumes": lambda driver, node: driver.list_volumes(),
     "ex_list_volumes": lambda driver, node: driver.ex_list_volumes(node),
@@ -213,7 +214,7 @@ ON_STOPPED = (
     "ex_eject_iso",
 )
 ONLY_READ = tuple(
-    name for name in METHODS if name.removeprefix("ex_").startswith(("list_", "get_"))
+    name for name in METHODS if name.removeprefix("ex_").startswith(("list_", "get_", "fits"))
 )
 # One of libcloud_identify for each host that holds any file.
 ASK_WHO_HOLDS = ("start_node", "attach_volume")

@@ -12,7 +12,7 @@ from typing import Any
 from libcloud_ovm3.simulator.domain import Domain
 from libcloud_ovm3.simulator.errors import AgentFault
 from libcloud_ovm3.simulator.host import NO_UUID, SimulatedHost
-from libcloud_ovm3.simulator.xend import listing, machines
+from libcloud_ovm3.simulator.xend import life, listing, machines
 from libcloud_ovm3.simulator.xend.clients import connection
 from libcloud_ovm3.simulator.xend.progress import advance, xend
 from libcloud_ovm3.simulator.xend.starting import device_number, disks
@@ -175,7 +175,7 @@ def backends(host: SimulatedHost) -> list[dict[str, Any]]:
                     "mode": mode,
                     "params": path,
                     "type": kind,
-                    "state": "6" if domain.phase in _CLOSED else "4",
+                    "state": _xenbus_state(domain),
                 }
                 if kind == "file":
                     keys["node"] = f"/dev/loop{loops}"
@@ -183,6 +183,13 @@ def backends(host: SimulatedHost) -> list[dict[str, Any]]:
                 number = device_number(bare) or 0
                 found.append({"domid": domain.domid, "number": number, "keys": keys})
     return found
+
+
+def _xenbus_state(domain: Domain) -> str:
+    """Closed (6), connected (4), or waiting for a PV driver that the guest lacks (2)."""
+    if domain.phase in _CLOSED:
+        return "6"
+    return "2" if life.stops_hard(domain.config) else "4"
 
 
 def loop_files(host: SimulatedHost) -> list[str]:
