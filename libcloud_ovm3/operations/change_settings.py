@@ -173,8 +173,8 @@ def _require_memory(target: Target, wanted: VMConfig) -> None:
         why = f": {hardware}" if isinstance(hardware, Ovm3Error) else ""
         raise refusal(
             target,
-            f"it would need {growth} MB more than its {now_mb} MB on {target.host.label}, where "
-            f"{has} free{why}",
+            f"with {then_mb} MB in its vm.cfg it would need {growth} MB more than its {now_mb} MB "
+            f"on {target.host.label}, where {has} free{why}",
         )
 
 

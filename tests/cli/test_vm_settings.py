@@ -39,6 +39,8 @@ def test_changed(sim: Simulator) -> None:
     [shown] = [one for one in json.loads(on(sim, "vm", "list", "-o", "json").stdout)
                if one["id"] == web]  # fmt: skip
     assert shown["settings"]["live"]["cpus"] == "1"
+    lines = on(sim, "vm", "show", "web-1").stdout.splitlines()
+    assert {"pinned to     CPUs 1", "cap           50% of a CPU"} <= {*lines}, lines
 
 
 def test_refused(sim: Simulator) -> None:
