@@ -16,7 +16,8 @@ from libcloud_ovm3_host import (arguments, change_vm, claim_digests, claim_disks
 from libcloud_ovm3_host.compat import error, plain, to_text
 
 FUNCTIONS = (claims.START, claims.STOP, claims.CONFIGURE, claims.CREATE, claims.DELETE,
-             claims.REBOOT, claims.PAUSE, claims.UNPAUSE, claims.MIGRATE)
+             claims.REBOOT, claims.PAUSE, claims.UNPAUSE, claims.MIGRATE, claims.SAVE,
+             claims.RESTORE)
 SECONDS = 50  # of a read: clients wait for a minute
 ANSWER_SECONDS = 45  # until it answers that the change goes on
 LOCK_SECONDS = 10  # for another change or a settling of this VM on this host
@@ -27,11 +28,13 @@ _TRIES = 5  # to write a version, where others write, too
 # What goes with a function after repository and directory.
 _PARAMETERS = {claims.START: [], claims.DELETE: [], claims.STOP: [bool],
                claims.CONFIGURE: [dict], claims.CREATE: [dict], claims.REBOOT: [int],
-               claims.PAUSE: [], claims.UNPAUSE: []}
+               claims.PAUSE: [], claims.UNPAUSE: [], claims.SAVE: [bool],
+               claims.RESTORE: [bool]}
 # What they need to be of the domain that this host has: paused, or not.
 _OF_DOMAIN = {claims.REBOOT: False, claims.PAUSE: False, claims.UNPAUSE: True,
-              claims.MIGRATE: False}
+              claims.MIGRATE: False, claims.SAVE: False}
 _WHATEVER_IT_IS = tuple(_OF_DOMAIN) + (claims.STOP,)  # vm.cfg says nothing about these
+_STARTS = (claims.START, claims.RESTORE)
 
 
 # --- reading --------------------------------------------------------------------------------
@@ -184,6 +187,9 @@ def _end(dom0, request, here, identity, outcome):
         try:
             version, found, why = claim_settling.settle(dom0, request, version, claim, here,
                                                         identity)
+            if found is claim and request['function'] == claims.SAVE:
+                claim_settling.write(dom0, request, version, claim)  # it says that all is saved
+                version += 1
         except errors.Conflict:
             continue
         return claim_reports.reported(dom0, request['folder'], version, found, why)
@@ -295,9 +301,9 @@ def _obstacle(dom0, request, claim, identity):
         refusal = ''
         if request['function'] not in _WHATEVER_IT_IS:
             refusal = _digest_refusal(dom0, request, claim)
-        if not refusal and request['function'] == claims.START:
+        if not refusal and request['function'] in _STARTS:
             refusal = start_refusal(dom0, request, identity)
-        if request['function'] in (claims.START, claims.CONFIGURE):
+        if request['function'] in _STARTS + (claims.CONFIGURE,):
             refusal = refusal or claim_disks.refusal(dom0, request, request['disks'])
         return refusal or _version_refusal(dom0, request)
     except errors.HostModuleError:
@@ -307,7 +313,7 @@ def _obstacle(dom0, request, claim, identity):
 def _digest_refusal(dom0, request, claim):
     read = vm_files.digest(claim_settling.current(dom0, request))
     wanted = request['digest']
-    if not wanted and request['function'] == claims.START:
+    if not wanted and request['function'] in _STARTS:
         wanted = request['found']  # whose disks are in the claim
     refusal = claim_digests.digest_refusal(claim or {'digest': ''}, wanted, read,
                                             vm_files.direct_digest(dom0, request))

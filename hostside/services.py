@@ -72,6 +72,7 @@ SERVICES = {
     'put_in_host': (claim_words.put_in_host, None),
     'leave_claims': (claim_leaving.leave_claims, None),
     'accept_vm_cfg': (claim_words.accept_vm_cfg, None),
+    'discard_saved': (claim_words.discard_saved, None),
     'bridges': (bridges.bridges, 15),
     'take_bridge': (bridges.take_bridge, None),
     'release_bridge': (bridges.release_bridge, None),

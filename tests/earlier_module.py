@@ -17,7 +17,7 @@ API_3 = (
     *("remove_bridge", "keep_bridge", "watch_dhcp", "dhcp_leases"),
     *("write_seed", "delete_seed"),
     *("read_claim", "claim_vm", "change_claimed_vm", "settle_claim", "expect_vm"),
-    *("take_out_host", "put_in_host", "accept_vm_cfg", "leave_claims"),
+    *("take_out_host", "put_in_host", "accept_vm_cfg", "discard_saved", "leave_claims"),
 )
 
 

@@ -19,6 +19,7 @@ from libcloud_ovm3.compute.nics import Nics
 from libcloud_ovm3.compute.node_settings import NodeSettings
 from libcloud_ovm3.compute.nodes import Nodes
 from libcloud_ovm3.compute.orphans import Orphans
+from libcloud_ovm3.compute.power import Power
 from libcloud_ovm3.compute.repositories import Repositories
 from libcloud_ovm3.compute.secondary import Secondary
 from libcloud_ovm3.compute.sizes import Sizes
@@ -28,6 +29,7 @@ from libcloud_ovm3.compute.volumes import Volumes
 
 class OVM3NodeDriver(
     Nodes,
+    Power,
     Deploying,
     Volumes,
     Snapshots,

@@ -36,6 +36,7 @@ STOP: Final = "stop_vm"
 CREATE: Final = "create_vm"
 DELETE: Final = "delete_vm"
 CONFIGURE: Final = "configure_vm"
+RESTORE: Final = "restore_vm"
 
 
 def change(
@@ -140,8 +141,8 @@ def _may(function: str, claim: VMClaim, host: HostView) -> bool:
     """Whether a claim may allow a function on a host: as hostside/claims.py decides, but for what
     only the host knows, its present boot."""
     is_named = undashed(host.server.uuid) in [undashed(name) for name, _ in claim.hosts]
-    if claim.error:
-        return False
+    if claim.error or claim.is_suspended or function == RESTORE:
+        return function == RESTORE and claim.is_restorable
     if function == CREATE:
         return claim.kind in ("", FREE, GONE)
     if function in (START, DELETE):

@@ -45,6 +45,8 @@ def stop(estate: Estate, vm_id: str, force: bool = False, limit: float = STOP_LI
         if vm.live:
             break
         require_certain(vm, snapshot)
+        if vm.state is State.SUSPENDED:
+            return [f"VM {vm.label} is suspended, and was left so: no host runs it"]
         if vm.state not in (State.STOPPED, State.PENDING):
             raise PreconditionFailed(
                 f"VM {vm.label} may be running: {why_unknown(vm, snapshot)}", nodes=[vm.summary]

@@ -248,6 +248,8 @@ CALLS: list[tuple[str, tuple[Any, ...], tuple[Any, ...], Any, Any]] = [
     ("leave_claims", (*W, True), (*W, True), {"named": ["x"]}, ("x",)),
     ("accept_vm_cfg", (*W, "r", "d", "f", 7, "0"), (*W, "r", "d", "f", 7, "0"), CLAIM,
      VMClaim(**READ_CLAIM)),
+    ("discard_saved", (*W, "r", "d", "f", 7, "x"), (*W, "r", "d", "f", 7, "x"),
+     {**CLAIM, "saved": "o"}, VMClaim(**READ_CLAIM, saved="o")),
     ("set_control_interface", (*W, "c0", "169.254.1.1", 16), (*W, "c0", "169.254.1.1", 16),
      None, None),
     ("bridges", (), (), [BRIDGE, {**BRIDGE, "made": {}, "users": []},

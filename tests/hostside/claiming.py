@@ -192,7 +192,8 @@ class Agent(object):
 
     def get_services(self, version=None):
         names = ('start_vm', 'stop_vm', 'configure_vm', 'create_vm', 'delete_vm',
-                 'discover_server', 'reboot_vm', 'pause_vm', 'unpause_vm', 'migrate_vm')
+                 'discover_server', 'reboot_vm', 'pause_vm', 'unpause_vm', 'migrate_vm', 'save_vm',
+                 'restore_vm')
         return dict([(name, getattr(self, name)) for name in names])
 
     def discover_server(self):
@@ -251,6 +252,27 @@ class Agent(object):
             self.host.xend_does('end', self.host.domids()[0])
         else:
             raise KeyError('timed out')
+
+    def save_vm(self, repository, directory, checkpoint):
+        how = self.called('save')
+        if how == 'faults':
+            raise KeyError('refused')
+        for domid in self.host.domids():
+            self.host.xend_does('end', domid)
+        self.host.write('/saved', 'yes')
+        if how == 'hangs late':
+            wait(self.host)
+        if how == 'faults late':
+            raise KeyError('too late')
+
+    def restore_vm(self, repository, directory, paused):
+        how = self.called('restore')
+        if how == 'faults':
+            raise KeyError('refused')
+        domid = self.host.xend_does('create', self.host.vm)
+        self.host.write('/paused', '%d' % domid * paused)
+        if how == 'hangs late':
+            wait(self.host)
 
     def configure_vm(self, repository, directory, struct):
         how = self.called('configure')

@@ -114,7 +114,7 @@ IN_PARTS = {'read_agent': (['list_vms'],), 'free_space': (), 'identify': ([FILE]
 # These touch nothing that can hang, wait no longer than they are told to, or go on after the answer.
 HANG_NEVER = ['version', 'capabilities', 'autostart_guests', 'block_devices', 'change_vm',
               'change_claimed_vm', 'settle_claim', 'claim_vm',
-              'take_out_host', 'put_in_host', 'accept_vm_cfg',
+              'take_out_host', 'put_in_host', 'accept_vm_cfg', 'discard_saved',
               'neighbours', 'storage_servers', 'check_port', 'log_tail', 'bridges', 'take_bridge',
               'release_bridge', 'remove_bridge', 'keep_bridge', 'network_setup',
               'guarded_network_change', 'confirm_network_change', 'network_change', 'dhcp_leases',
