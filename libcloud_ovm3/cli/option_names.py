@@ -56,6 +56,10 @@ _TERMS = (
     (r"ex_disks", "disk"),  # ovm3 passes those that it has asked about
     (r"ex_resume_node\(('[^']*'|\"[^\"]*\")\)", r"`ovm3 vm resume \1`"),
     (r"ex_resume_node", "`ovm3 vm resume`"),
+    (r"ex_unpause_node\(('[^']*'|\"[^\"]*\")\)", r"`ovm3 vm unpause \1`"),
+    (r"ex_(pause|unpause|suspend|reset)_node", r"`ovm3 vm \1`"),
+    (r"ex_discard_saved=True of start_node", "`ovm3 vm start --discard-saved`"),
+    (r"ex_discard_saved(?:=True)?", "--discard-saved"),
     (r"ex_finish_import\(('[^']*'|\"[^\"]*\")\)", r"`ovm3 image finish-import \1`"),
     (r"ex_finish_import", "`ovm3 image finish-import`"),
     (r"ex_import_image", "`ovm3 image import`"),

@@ -78,14 +78,10 @@ def destroy(
     operation = Operation(estate)
     snapshot = read_estate(estate)
     vm = snapshot.vm(vm_id)
-    discarded: list[str] = []
-    if vm.state is State.SUSPENDED and not vm.live:
-        discarded = _discard(operation, snapshot, vm, may_discard)
-        snapshot = read_estate(estate)
-        vm = snapshot.vm(vm_id)
     _require_destroyable(vm, snapshot)
     only = None if only is None else list_of(only, "ex_disks")
     require_disks(snapshot, vm, only or ())
+    discarded = _discard(operation, snapshot, vm, may_discard)
     if vm.live:
         if not may_power_off:
             raise PreconditionFailed(
@@ -159,10 +155,16 @@ def _require_destroyable(vm: VM, snapshot: EstateSnapshot) -> None:
             f"VM {vm.label} was left unchanged, and so was what may be its disks: {why}",
             nodes=[vm.summary],
         )
-    # delete_vm removes the whole directory (agent-behaviour 4, 7.4).
-    inside = _files_in(snapshot, definition) + _named_in(snapshot, definition)
+    # delete_vm removes the whole directory (agent-behaviour 4, 7.4). That of a suspended one has
+    # its memory, which is deleted first.
+    inside = [] if _is_suspended(vm) else _files_in(snapshot, definition)
+    inside += _named_in(snapshot, definition)
     if inside:
         raise _has_inside(vm, inside)
+
+
+def _is_suspended(vm: VM) -> bool:
+    return vm.state is State.SUSPENDED and not vm.live
 
 
 def _discard(
@@ -171,12 +173,12 @@ def _discard(
     """Discard the saved memory of a suspended one, which nothing else speaks against destroying.
 
     :return: notices for the user.
+    :raises PreconditionFailed: it is suspended, and that was not asked for.
     """
-    if not may_discard:
+    if _is_suspended(vm) and not may_discard:
         raise PreconditionFailed(
             f"VM {vm.label} was left unchanged: it is suspended: {WAYS_OUT}", nodes=[vm.summary]
         )
-    require_certain(vm, snapshot)
     return discard(operation, snapshot, vm)
 
 

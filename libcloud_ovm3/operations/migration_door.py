@@ -15,8 +15,8 @@ from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.operations.claim_looks import latest, not_changed
 from libcloud_ovm3.operations.claims_door import allowing, change
-from libcloud_ovm3.operations.doors import RUNS
 from libcloud_ovm3.operations.operation import Operation, new_id
+from libcloud_ovm3.operations.power_door import RUNS
 from libcloud_ovm3.operations.preconditions import verified_domain
 
 MIGRATE = "migrate_vm"

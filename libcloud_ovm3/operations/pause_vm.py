@@ -53,7 +53,12 @@ def pause(estate: Estate, vm_id: str) -> list[str]:
         now = datetime.datetime.now(datetime.timezone.utc)
         name = mark_name(vm.id, live.domain.domid or 0, operation.id, now, HELD)
         mark = disk_path(repository, name)
-        put_mark(operation, live.host, repository, mark)
+        try:
+            put_mark(operation, live.host, repository, mark)
+        except OperationIncomplete as error:
+            raise operation.incomplete(
+                f"VM {vm.label} was not paused: {error}", left=(mark,), nodes=[vm.summary]
+            ) from error
     try:
         return notices + pause_live(operation, snapshot, vm, live, mark, _RELEASE)
     except OperationIncomplete:

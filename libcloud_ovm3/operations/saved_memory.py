@@ -58,8 +58,9 @@ def require_module(vm: VM, host: HostView) -> None:
     guard = vm.definition.guard
     why = ""
     if guard is None:
-        why = "it has no claim, and without one nobody can tell whether it has run since its memory"
-        why += f" was saved, so that its disks are newer ({page('claims.md')})"
+        why = "it has no claim, as not all hosts have the host module, and without one nobody can "
+        why += "tell whether it has run since its memory was saved, so that its disks are newer "
+        why += f"({page('claims.md')})"
     elif host.module_moves is None:
         why = f"{host.label}: {_OLDER}"
     if why:

@@ -45,6 +45,7 @@ DEFAULTS = {
     "minimum_age": 60,
     "unguarded": False,
     "migrate": False,
+    "discard_saved": False,
 }
 IMAGE: dict[str, Any] = {"image": "oracle-linux-6", "size": "tiny"}
 
@@ -85,6 +86,7 @@ TABLE: dict[tuple[str, str], tuple[str | None, list[str]]] = {
     ("on", "present"): ("running", []),
     ("on", "started"): ("running", []),
     ("on", "stopped"): ("stopped", ["stop_vm"]),
+    ("on", "paused"): ("paused", ["pause_vm"]),
     ("on", "absent"): (None, ["stop_vm", "delete_vm"]),
     ("new", "present"): ("running", [*CREATED, "start_vm"]),
     ("new", "started"): ("running", [*CREATED, "start_vm"]),
@@ -122,6 +124,30 @@ def test_reboot_is_a_change_each_time(sim: Simulator) -> None:
     assert calls_of(sim, "reboot_vm") == []
     task(sim, "on", "rebooted")
     assert calls_of(sim, "reboot_vm") == ["reboot_vm"]
+
+
+def test_a_guest_stands_still_and_goes_on() -> None:
+    with simulate(hosts=2, vms=0, host_module=True) as sim:
+        sim.add_vm("on", running_on=0)
+        quietly(task, sim, "on", "reset")
+        task(sim, "on", "paused")
+        task(sim, "on", "started")
+        for state, after in (
+            ("suspended", "suspended"),
+            ("started", "running"),
+            ("reset", "running"),
+        ):
+            assert task(sim, "on", state, check=True).would_change
+            sim.calls.clear()
+            done = task(sim, "on", state)
+            assert done.after is not None
+            assert done.after["state"] == state_of(sim, "on") == after
+        assert calls_of(sim, "stop_vm", "start_vm") == ["stop_vm", "start_vm"]
+        task(sim, "on", "suspended")
+        with pytest.raises(PreconditionFailed, match="is suspended"):
+            task(sim, "on", "absent")
+        quietly(task, sim, "on", "started", discard_saved=True, warnings=[])
+        assert state_of(sim, "on") == "running"
 
 
 def test_check_mode_fails_where_the_task_fails(sim: Simulator) -> None:

@@ -65,6 +65,12 @@ def resume_what_runs(driver: Any, node: Any) -> None:
         driver.ex_resume_node(node)
 
 
+def suspend_with_a_claim(driver: Any, node: Any) -> None:
+    """Without the module it has none, and is refused, after reading."""
+    with contextlib.suppress(PreconditionFailed):
+        driver.ex_suspend_node(node)
+
+
 def settle_what_runs(driver: Any, node: Any) -> None:
     """Without the module it has no claim; with it, this is its first one."""
     with contextlib.suppress(PreconditionFailed):
@@ -172,7 +178,11 @@ METHODS: dict[str, Callable[[Any, Any], Any]] = {
     "ex_import_image": lambda driver, node: import_disk(driver),
     "ex_finish_import": lambda driver, node: driver.ex_finish_import(driver.image, ex_size_bytes=9),
     "ex_clone_node": lambda driver, node: quietly(driver.ex_clone_node, node, "clone"),
+    "ex_pause_node": lambda driver, node: driver.ex_pause_node(node),
+    "ex_unpause_node": lambda driver, node: driver.ex_unpause_node(node),
+    "ex_suspend_node": suspend_with_a_claim,
     "ex_resume_node": resume_what_runs,
+    "ex_reset_node": lambda driver, node: driver.ex_reset_node(node),
     "ex_settle_node": settle_what_runs,
     "ex_migrate_node": lambda driver, node: driver.ex_migrate_node(node, node.extra["host_id"]),
     "ex_migrate_all": empty_to_itself,
@@ -217,7 +227,7 @@ ONLY_READ = tuple(
     name for name in METHODS if name.removeprefix("ex_").startswith(("list_", "get_", "fits"))
 )
 # One of libcloud_identify for each host that holds any file.
-ASK_WHO_HOLDS = ("start_node", "attach_volume")
+ASK_WHO_HOLDS = ("start_node", "ex_reset_node", "attach_volume")
 
 
 def iso_of(node: Any) -> str:

@@ -46,6 +46,7 @@ class Subjects:
     :ivar stopped: a node that is off.
     :ivar network, nic: a network; a card of the running node.
     :ivar paused: a node that an interrupted snapshot has left paused (with the module).
+    :ivar held: a node that was paused until somebody lets it run again.
     :ivar aside: what is set aside (with the module).
     :ivar export: an empty export.
     :ivar secondary: secondary storage, which one host has mounted.
@@ -56,8 +57,10 @@ class Subjects:
     def __init__(self, sim: Simulator, has_module: bool) -> None:
         driver = driver_for(sim)
         self.size, self.template = driver.list_sizes()[0], driver.list_images()[0]
-        for name in ("running", "stopped", "paused"):
+        for name in ("running", "stopped", "paused", "held"):
             driver.create_node(name, self.size, self.template)
+        self.held = driver.ex_get_node_by_name("held")
+        driver.ex_pause_node(self.held)
         self.running = driver.ex_get_node_by_name("running")
         driver.stop_node(driver.ex_get_node_by_name("running"))
         self.iso = next(one for one in driver.list_images() if one.extra["kind"] == "iso")
@@ -132,7 +135,10 @@ CHANGES: dict[str, Change] = {
     "ex_eject_iso": lambda driver, has: driver.ex_eject_iso(has.running),
     "create_volume_snapshot": lambda driver, has: driver.create_volume_snapshot(has.spare),
     "destroy_volume_snapshot": lambda driver, has: driver.destroy_volume_snapshot(has.snapshot),
+    "ex_pause_node": lambda driver, has: driver.ex_pause_node(has.running),
+    "ex_unpause_node": lambda driver, has: driver.ex_unpause_node(has.held),
     "ex_resume_node": lambda driver, has: driver.ex_resume_node(has.paused),
+    "ex_reset_node": lambda driver, has: driver.ex_reset_node(has.running),
     "ex_create_network": lambda driver, has: driver.ex_create_network("n", 8, None, "bond0"),
     "ex_update_network": lambda driver, has: driver.ex_update_network("spare", ex_mtu=9000),
     "ex_delete_network": lambda driver, has: driver.ex_delete_network("spare"),
@@ -169,6 +175,7 @@ CHANGES: dict[str, Change] = {
 WITH_MODULE: dict[str, Change] = {
     # Of one whose claim is free no host has to look: that only reads.
     "ex_settle_node": lambda driver, has: driver.ex_settle_node(has.running),
+    "ex_suspend_node": lambda driver, has: driver.ex_suspend_node(has.running),
     "ex_copy_to_secondary": lambda driver, has: driver.ex_copy_to_secondary(
         has.spare, has.secondary
     ),

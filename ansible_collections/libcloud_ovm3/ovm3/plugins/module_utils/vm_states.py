@@ -37,6 +37,11 @@ NOT_COMPARED = (
     *("image", "networks", "network_format", "disk_gb", "domain_type", "iso", "volumes"),
     *("description", "ssh_key", "key_name", "user_data"),
 )
+_HELD = {  # by the driver's methods
+    "paused": "ex_pause_node",
+    "suspended": "ex_suspend_node",
+    "reset": "ex_reset_node",
+}
 
 _UNITS = {"memory_mb": "MB", "vcpus": "CPUs"}
 
@@ -151,22 +156,52 @@ def _act(
         is_changed = change(driver, node, options)
         return _reread(driver, node, options, warn) if is_changed else node
     if state == "started":
-        location, unguarded = _location(driver, options), options["unguarded"]
         try:
             change(driver, node, options)
         except ReadOnly:  # in check mode the start has to be checked too
-            driver.start_node(node, location, off, ex_unguarded=unguarded)
+            _start(driver, node, options)
             raise
-        driver.start_node(node, location, off, ex_unguarded=unguarded)
-    elif state == "stopped":  # one that is off is read twice: it may be rebooting
+        _start(driver, node, options)
+    elif state != "absent":
+        _interrupt(driver, node, options)
+    else:
+        driver.destroy_node(
+            node,
+            ex_hosts_off=off,
+            ex_disks=disks["delete"] if disks else [],
+            ex_discard_saved=options["discard_saved"],
+        )
+        return None
+    return _reread(driver, node, options, warn)
+
+
+def _interrupt(driver: OVM3NodeDriver, node: Node, options: Options) -> None:
+    """Stop, reboot, reset, pause or suspend a VM."""
+    state = options["state"]
+    if state == "stopped":  # one that is off is read twice: it may be rebooting
         force, limit = options["force"], options["stop_timeout"]
-        driver.stop_node(node, ex_force=force, ex_timeout=limit, ex_hosts_off=off)
+        driver.stop_node(node, ex_force=force, ex_timeout=limit, ex_hosts_off=options["hosts_off"])
     elif state == "rebooted":
         driver.reboot_node(node, ex_minimum_age=options["minimum_age"])
     else:
-        driver.destroy_node(node, ex_hosts_off=off, ex_disks=disks["delete"] if disks else [])
-        return None
-    return _reread(driver, node, options, warn)
+        getattr(driver, _HELD[state])(node)
+
+
+def _start(driver: OVM3NodeDriver, node: Node, options: Options) -> None:
+    """Start a VM that is off, or let one go on that is suspended or paused."""
+    location = _location(driver, options)
+    if node.state == NodeState.PAUSED:
+        driver.ex_unpause_node(node)
+    elif node.state == NodeState.SUSPENDED and not options["discard_saved"]:
+        driver.ex_resume_node(node, location)
+    else:
+        driver.start_node(
+            node,
+            location,
+            options["hosts_off"],
+            ex_unguarded=options["unguarded"],
+            ex_discard_saved=options["discard_saved"],
+        )
 
 
 def _create(driver: OVM3NodeDriver, options: Options) -> Node:
@@ -318,12 +353,12 @@ def _expected(before: dict[str, Any] | None, options: Options) -> dict[str, Any]
         return {**given, "state": "running" if is_on else "stopped"}
     if state == "stopped":
         return {**before, "state": "stopped", "host": None, "live": []}
-    if state == "rebooted":
-        return {**before, "state": "rebooting"}
+    if state in ("paused", "suspended", "rebooted"):
+        return {**before, "state": {"rebooted": "rebooting"}.get(state, state)}
     new = {key: options[key] for key in RECORDED if options[key] is not None}
     if options["resize"]:
         new |= {key: options[key] for key in _UNITS if options[key] is not None}
-    return {**before, **new, "state": "running" if state == "started" else before["state"]}
+    return {**before, **new, "state": before["state"] if state == "present" else "running"}
 
 
 def _label(node: Node) -> str:
