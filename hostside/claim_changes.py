@@ -9,13 +9,15 @@ is looked at; the agent's function; vm.cfg on its disk; then what is here now de
 A process that dies in between leaves n + 1. :func:`settle_claim` on this host ends that.
 """
 
-from libcloud_ovm3_host import (arguments, change_vm, claim_disks, claim_reports, claim_settling,
-                                claim_store, claims, errors, local_state, observations, read_agent,
-                                safe_paths, taken_hosts, vm_files)
+from libcloud_ovm3_host import (arguments, change_vm, claim_digests, claim_disks, claim_reports,
+                                claim_settling, claim_store, claims, errors, local_state,
+                                migrations, observations, read_agent, safe_paths, taken_hosts,
+                                vm_files)
 from libcloud_ovm3_host.compat import error, plain, to_text
 
 FUNCTIONS = (claims.START, claims.STOP, claims.CONFIGURE, claims.CREATE, claims.DELETE,
-             claims.REBOOT, claims.PAUSE, claims.UNPAUSE)
+             claims.REBOOT, claims.PAUSE, claims.UNPAUSE, claims.MIGRATE, claims.SAVE,
+             claims.RESTORE)
 SECONDS = 50  # of a read: clients wait for a minute
 ANSWER_SECONDS = 45  # until it answers that the change goes on
 LOCK_SECONDS = 10  # for another change or a settling of this VM on this host
@@ -26,10 +28,13 @@ _TRIES = 5  # to write a version, where others write, too
 # What goes with a function after repository and directory.
 _PARAMETERS = {claims.START: [], claims.DELETE: [], claims.STOP: [bool],
                claims.CONFIGURE: [dict], claims.CREATE: [dict], claims.REBOOT: [int],
-               claims.PAUSE: [], claims.UNPAUSE: []}
+               claims.PAUSE: [], claims.UNPAUSE: [], claims.SAVE: [bool],
+               claims.RESTORE: [bool]}
 # What they need to be of the domain that this host has: paused, or not.
-_OF_DOMAIN = {claims.REBOOT: False, claims.PAUSE: False, claims.UNPAUSE: True}
+_OF_DOMAIN = {claims.REBOOT: False, claims.PAUSE: False, claims.UNPAUSE: True,
+              claims.MIGRATE: False, claims.SAVE: False}
 _WHATEVER_IT_IS = tuple(_OF_DOMAIN) + (claims.STOP,)  # vm.cfg says nothing about these
+_STARTS = (claims.START, claims.RESTORE)
 
 
 # --- reading --------------------------------------------------------------------------------
@@ -77,7 +82,8 @@ def change_claimed_vm(dom0, client, operation, repository, directory, folder, ve
     ``folder``, ``version``: of the claim that the client has read; 0 for a VM that is to be created
     and has none. ``digest``: of the vm.cfg that it has read; '' if there is to be none; for what
     does not change it '' means: as it is. ``function``: one of FUNCTIONS; ``parameters``: the list
-    of its arguments after the repository and the directory. It is never called twice for one
+    of its arguments after the repository and the directory; of a migration :mod:`.migrations` says
+    what else belongs to it. It is never called twice for one
     operation: what became of that is the answer.
     Raises InvalidArgument, NotAllowed, NotMounted, NotFound (no claim, no vm.cfg), Conflict (another
     claim is current, it does not allow this, or vm.cfg is another one), Failed.
@@ -92,7 +98,9 @@ def change_claimed_vm(dom0, client, operation, repository, directory, folder, ve
                    folder=arguments.claims_folder(folder), parameters=parameters,
                    version=arguments.number('version', version, 0, HIGHEST),
                    began=dom0.seconds())
-    if not isinstance(parameters, list) or (
+    if function == claims.MIGRATE:
+        request.update(migrations.asked(parameters))
+    elif not isinstance(parameters, list) or (
             [type(each) for each in parameters] != _PARAMETERS[function]):
         raise errors.InvalidArgument('parameters: expected %s' % [
             kind.__name__ for kind in _PARAMETERS[function]])
@@ -146,6 +154,8 @@ def _change_locked(dom0, request):
     if refusal:
         raise errors.Conflict('%s: %s' % (safe_paths.printable(request['path']), refusal))
     change_vm.require_finished(dom0, request)
+    if request['function'] == claims.MIGRATE:
+        migrations.require_target(dom0, request, here)
     claim = claim_settling.with_file(dom0, request, claim, here)
     content = _read_content(dom0, request)
     identity = _identity(dom0, request, claim)
@@ -161,7 +171,7 @@ def _change_locked(dom0, request):
                 if observations.session_lives(dom0, each)]
     claim_store.put_sessions(dom0, request, going_on + [session + (here[1],)])
     begun = claims.begun(request['function'], claim, here,
-                         _recorded(request, claim, content, session))
+                         _recorded(request, claim, content, session), request.get('to'))
     version = request['version'] + 1
     if not _write(dom0, request, version, begun):
         return _read_claim(dom0, request, request['operation'])
@@ -191,6 +201,9 @@ def _end(dom0, request, here, identity, outcome):
         try:
             version, found, why = claim_settling.settle(dom0, request, version, claim, here,
                                                         identity)
+            if found is claim and request['function'] == claims.SAVE:
+                claim_settling.write(dom0, request, version, claim)  # it says that all is saved
+                version += 1
         except errors.Conflict:
             continue
         return claim_reports.reported(dom0, request['folder'], version, found, why)
@@ -302,9 +315,9 @@ def _obstacle(dom0, request, claim, identity):
         refusal = ''
         if request['function'] not in _WHATEVER_IT_IS:
             refusal = _digest_refusal(dom0, request, claim)
-        if not refusal and request['function'] == claims.START:
-            refusal = _start_refusal(dom0, request, identity)
-        if request['function'] in (claims.START, claims.CONFIGURE):
+        if not refusal and request['function'] in _STARTS:
+            refusal = start_refusal(dom0, request, identity)
+        if request['function'] in _STARTS + (claims.CONFIGURE,):
             refusal = refusal or claim_disks.refusal(dom0, request, request['disks'])
         return refusal or _version_refusal(dom0, request)
     except errors.HostModuleError:
@@ -314,10 +327,10 @@ def _obstacle(dom0, request, claim, identity):
 def _digest_refusal(dom0, request, claim):
     read = vm_files.digest(claim_settling.current(dom0, request))
     wanted = request['digest']
-    if not wanted and request['function'] == claims.START:
+    if not wanted and request['function'] in _STARTS:
         wanted = request['found']  # whose disks are in the claim
-    refusal = claims.digest_refusal(claim or {'digest': ''}, wanted, read,
-                                    vm_files.direct_digest(dom0, request))
+    refusal = claim_digests.digest_refusal(claim or {'digest': ''}, wanted, read,
+                                            vm_files.direct_digest(dom0, request))
     if refusal:
         return '%s: %s' % (safe_paths.printable(request['path']), refusal)
     return ''
@@ -331,7 +344,9 @@ def _version_refusal(dom0, request):
     return ''
 
 
-def _start_refusal(dom0, request, identity):
+def start_refusal(dom0, request, identity):
+    """'' if nothing here speaks against a domain of the VM (rule 5), or what does. This host has a
+    mark in xend's log."""
     uuid, name = identity
     began = observations.mark_log(dom0)
     answers = {'look': observations.look(dom0, uuid)}

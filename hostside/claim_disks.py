@@ -21,6 +21,7 @@ _WWID = re.compile(
     u'/dev/(?:mapper/3|disk/by-id/(?:dm-uuid-mpath|scsi)-3)([0-9a-f]{16}|[0-9a-f]{32})\\Z'
     u'|/dev/disk/by-id/wwn-0x([1235][0-9a-f]{15}|6[0-9a-f]{31})\\Z', re.IGNORECASE)
 _LUN = u'wwid:'
+_STARTS = (claims.START, claims.RESTORE)
 
 
 # --- what a VM holds --------------------------------------------------------------------------
@@ -32,7 +33,7 @@ def wanted(function, content, parameters):
     before it; None if there is none. Raises Conflict where they cannot be told.
     """
     try:
-        if function == 'start_vm':
+        if function in _STARTS:
             return vm_disks.of_vm_cfg(content)
         asked = []
         if function in ('configure_vm', 'create_vm'):
@@ -123,7 +124,7 @@ def conflict(function, wanted_disks, held):
             is_one = key == its_key or (
                 path == its_path and not (key.startswith(_LUN) and its_key.startswith(_LUN)))
             together = mode == its_mode and mode in (u'w!', u'r')
-            if function == 'start_vm':
+            if function in _STARTS:
                 together = together or its_mode.startswith(u'r')
             if is_one and not together:
                 return path

@@ -6,7 +6,7 @@ from libcloud_ovm3_host.compat import big, to_bytes, to_text
 SECONDS = 50  # clients wait for a minute
 
 _REPORTED = ('source', 'target', 'operation', 'client', 'function', 'digest', 'paused', 'error',
-             'taken', 'said', 'outcome', 'fault')
+             'taken', 'said', 'outcome', 'fault', 'saved')
 
 
 def list_claims(dom0, repository):

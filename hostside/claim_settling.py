@@ -4,12 +4,12 @@ The decisions are those of :mod:`.claims`, the answers those of :mod:`.observati
 done under the lock of the VM, with the claim read under it.
 """
 
-from libcloud_ovm3_host import (change_vm, claim_disks, claim_store, claims, errors, observations,
-                                taken_hosts, vm_files)
+from libcloud_ovm3_host import (change_vm, claim_digests, claim_disks, claim_store, claims, errors,
+                                migrations, observations, taken_hosts, vm_files)
 from libcloud_ovm3_host.compat import error, plain
 
 _END = '\n'.encode('ascii')
-_WHY = {
+WHY = {
     'works': 'something of it, or a connection to xend, still goes on',
     'comebacks': 'xendomains or xend would start it by itself: a saved guest, /etc/xen/auto, or a '
                  'managed domain',
@@ -26,6 +26,11 @@ def settle(dom0, request, version, claim, here, identity):
     """
     known = {}
     finding, why = find(dom0, request, claim, here, identity, known)
+    if finding == claims.COPY:
+        why = migrations.destroy_copies(dom0, request, version, claim, known['domains'])
+        if not why:
+            known = {}
+            finding, why = find(dom0, request, claim, here, identity, known)
     if finding == claims.PRESENT and taken_hosts.gives_way(claim, here):
         finding = _pause(dom0, request, version, identity)
     is_own = claim['at'].split(' ')[0] == here[0]
@@ -85,8 +90,8 @@ def digest_now(dom0, target, claim, content):
     if claim['kind'] not in (claims.DOUBT, claims.MOVING) and claim['digest']:
         return None
     before = vm_files.digest(claim.get(claims.CONTENT))
-    return claims.digest_after(claim, before, vm_files.digest(content),
-                               vm_files.direct_digest(dom0, target))
+    return claim_digests.digest_after(claim, before, vm_files.digest(content),
+                                      vm_files.direct_digest(dom0, target))
 
 
 def with_file(dom0, request, claim, here):
@@ -141,7 +146,7 @@ def find(dom0, request, claim, here, identity, known, by_word=False):
             continue
         following = claims.after_look(look, answer)
         if following == claims.STAYS:
-            return following, _WHY[look]
+            return following, WHY[look]
         if following != claims.NEXT:
             return following, said
     raise errors.Failed('the looks have no end')

@@ -8,8 +8,8 @@
 * ``<document of the definition>/<version>``: the claim, by the rules of :mod:`.documents`.
 
 On the host's own disk, for each claimed VM that may be here: the place in xend's log from which on
-the log shows all of it (:func:`.observations.mark_log`), and its uuid and name; and the sessions of
-its operations.
+the log shows all of it (:func:`.observations.mark_log`), and its uuid and name; the sessions of its
+operations; and since when a copy that a migration may have left over is there.
 """
 
 import binascii
@@ -24,7 +24,7 @@ from libcloud_ovm3_host.compat import describe, error, plain, to_bytes, to_text
 FOLDER = 'claims'
 _NAME = 'name'
 _DOCUMENT = re.compile('vm[.-].')
-_LOCAL, _SESSIONS = 'claims', 'sessions-'
+_LOCAL, _SESSIONS, _COPIES = 'claims', 'sessions-', 'copies-'
 _TOKEN = 'host'
 _TOKEN_BYTES = 16
 _LONGEST = 100
@@ -323,7 +323,20 @@ def put_sessions(dom0, target, found):
                     {'sessions': ','.join([' '.join(each) for each in found])})
 
 
+def copy_seconds(dom0, target, domid):
+    """For how long this host has seen that this domain is still incoming, though its migration was
+    over: 0 when it is seen first. Of one boot: another one has no domain of before. Raises Failed.
+    """
+    place, boot, now = _COPIES + target['document'], plain(dom0.boot_id()), dom0.uptime()
+    found = local_state.get(dom0, [_LOCAL, target['repository']], place)
+    if found.get('boot') != boot or found.get('domid') != plain(domid):
+        local_state.put(dom0, [_LOCAL, target['repository']], place,
+                        {'boot': boot, 'domid': plain(domid), 'seen': '%d' % now})
+        return 0
+    return now - int(found['seen'])
+
+
 def forget(dom0, target):
     """The VM can be here no longer. Raises Failed."""
-    for prefix in ('', _SESSIONS):
+    for prefix in ('', _SESSIONS, _COPIES):
         local_state.remove(dom0, [_LOCAL, target['repository']], prefix + target['document'])

@@ -57,6 +57,17 @@ def accept_vm_cfg(dom0, client, operation, repository, directory, folder, versio
                 version, {'digest': arguments.digest(digest)})
 
 
+def discard_saved(dom0, client, operation, repository, directory, folder, version, words):
+    """Discard what was saved of a guest, by a person's word. As :func:`.claim_changes.read_claim`.
+
+    Its claim is free from then on: what is in the file is never restored. ``words``: as of
+    :func:`take_out_host`. Raises InvalidArgument, NotAllowed, NotMounted, NotFound (no claim),
+    Conflict (another claim is current, or nothing is saved), Failed.
+    """
+    return _say(dom0, _discard, taken_hosts.DISCARD, client, operation, repository, directory,
+                folder, version, {'words': _words(words)})
+
+
 def _host(host, words):
     return {'host': claim_store.host_name(arguments.server(host)), 'words': _words(words)}
 
@@ -181,6 +192,11 @@ def _accept(dom0, request, claim, here, who):
     if vm_files.digest(content) != request['digest'] or direct not in (None, request['digest']):
         raise errors.Conflict('%s is not what was read: it has been changed since' % what)
     made, why = taken_hosts.accepted(claim, here, request['digest'], who)
+    return _require_made(request, made, why)
+
+
+def _discard(dom0, request, claim, here, who):
+    made, why = taken_hosts.discarded(claim, who, request['words'])
     return _require_made(request, made, why)
 
 

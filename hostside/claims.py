@@ -22,8 +22,8 @@ FREE, ON, MOVING, DOUBT, GONE = 'free', 'on', 'moving', 'doubt', 'gone'
 
 START, STOP, CREATE, DELETE = 'start_vm', 'stop_vm', 'create_vm', 'delete_vm'
 CONFIGURE, MIGRATE, REBOOT = 'configure_vm', 'migrate_vm', 'reboot_vm'
-PAUSE, UNPAUSE, SAVE = 'pause_vm', 'unpause_vm', 'save_vm'
-_FROM_FREE = (START, DELETE, CREATE)
+PAUSE, UNPAUSE, SAVE, RESTORE = 'pause_vm', 'unpause_vm', 'save_vm', 'restore_vm'
+_FROM_FREE = (START, DELETE, CREATE, RESTORE)
 _ON_HERE = (MIGRATE, PAUSE, UNPAUSE, SAVE, REBOOT)
 
 # What a host looks at to settle a claim, in this order: each looks for what the next might miss.
@@ -40,9 +40,11 @@ PRESENT, PAUSED, TWO, COPY, NOWHERE = 'present', 'paused', 'two', 'copy', 'nowhe
 # digest: of vm.cfg when this was written. paused: the operation that paused it. error: two domains
 # were seen. disks: what the VM holds, one in a line (claim_disks.py). source_was: how the source of a
 # migration was found when that was over. taken: the hosts that a person took out, and what was said
-# of them (taken_hosts.py). said: what else a person said.
+# of them (taken_hosts.py). said: what else a person said. saved: the operation that saved the guest's
+# memory, and nothing has had the VM since; after UNSURE where that is not known.
 FIELDS = ('source', 'target', 'operation', 'client', 'function', 'at', 'session', 'digest', 'paused',
-          'error', 'source_was', 'taken', 'said', 'outcome', 'fault', 'disks')
+          'error', 'source_was', 'taken', 'said', 'outcome', 'fault', 'disks', 'saved')
+UNSURE = 'unsure '
 CONTENT = 'content'  # the one value that is bytes: vm.cfg before the operation
 _OF_OPERATION = ('operation', 'client', 'session', 'source_was', 'said', 'outcome', 'fault')
 
@@ -66,8 +68,12 @@ def _claim(kind, hosts, before=None, **fields):
     if kind in (FREE, ON, GONE):  # nothing is in doubt any more
         made.update({'error': '', 'source_was': ''})
         made.pop(CONTENT, None)
+    if kind not in (FREE, DOUBT):
+        made['saved'] = ''
     if kind in (FREE, GONE):
-        made.update({'paused': '', 'disks': ''})
+        made['paused'] = ''
+        if not made['saved']:  # else it goes on with them as they are
+            made['disks'] = ''
     return made
 
 
@@ -138,6 +144,10 @@ def refusal(function, claim, here):
         return 'two domains of the VM were seen: ' + claim['error']
     kind, is_on_here = claim['kind'], claim['kind'] == ON and claim['hosts'] == [here]
     allowed = False
+    if kind == FREE and bool(claim['saved']) != (function == RESTORE):
+        return '%s is not possible: %s' % (function, _of_saved(claim))
+    if kind == FREE and claim['saved'].startswith(UNSURE) and function == RESTORE:
+        return 'whether all of its memory was saved, and nothing has run since, is not known'
     if function in _FROM_FREE:
         allowed = kind == FREE or (function == CREATE and kind == GONE)
     elif function == CONFIGURE:
@@ -153,9 +163,17 @@ def refusal(function, claim, here):
     return '%s is not possible while the VM is %s' % (function, described(claim))
 
 
+def _of_saved(claim):
+    if claim['saved']:
+        return 'the memory of its guest is saved: restore or discard that first'
+    return 'no operation of this claim has saved the memory of its guest'
+
+
 def described(claim):
     """A claim in a few words, for messages."""
     names = [host for host, _ in claim['hosts']]
+    if claim['kind'] == FREE and claim['saved']:
+        return 'suspended (the memory of its guest is saved)'
     if claim['kind'] == MOVING:
         return 'moving from %s to %s' % (claim['source'], claim['target'])
     if claim['kind'] == ON:
@@ -182,52 +200,15 @@ def begun(function, claim, here, request, target=None):
         hosts = dict(claim['hosts'])
     hosts[here[0]] = here[1]
     fields.update({'function': function, 'at': '%s %s' % here})
+    if function == SAVE:
+        fields['saved'] = UNSURE + fields['operation']
+    elif function != RESTORE:
+        fields['saved'] = ''
     if target is not None:
         kind = MOVING
         hosts[target[0]] = target[1]
         fields.update({'source': here[0], 'target': target[0]})
     return _claim(kind, hosts.items(), claim, **fields)
-
-
-def digest_refusal(claim, wanted, read, direct):
-    """'' if vm.cfg is what the client has read (rule 9); or what is wrong.
-
-    :param claim: the claim n
-    :param wanted: the digest that the client sends
-    :param read: that of an ordinary open and read, as the agent will see it
-    :param direct: that of the server's own content (O_DIRECT); None where that cannot be read:
-        then it has to be what the claim has recorded, as this host's pages may be old
-    """
-    if wanted != read:
-        return 'it is not what was read: it has been changed since'
-    if direct is None:
-        direct = claim['digest']
-        if not direct:
-            return 'nothing is recorded of it yet, and its content on the server cannot be read'
-    if direct != read:
-        return ('this host still sees an old content of it, or it was changed without a claim; if it '
-                'is right as it is: `ovm3 claim settle --accept`')
-    return ''
-
-
-def digest_after(claim, before, read, direct):
-    """The digest of vm.cfg that n + 2 records, when what this host has written is on its disk.
-
-    :param claim: the claim n + 1, with the outcome of its operation if that is known
-    :param before: the digest of what its operation found; ``read``: of an ordinary open and read
-        now; ``direct``: as of :func:`digest_refusal`
-
-    What this host reads may be an old page, unless the operation has written the file, or may have:
-    then it is another than before. Otherwise what was recorded stays; if that is not what is there,
-    a person has to say which of both is right.
-    """
-    if direct is not None:
-        return direct
-    may_write = claim['function'] in (CONFIGURE, CREATE, DELETE)
-    if may_write and (claim['outcome'] in ('done', 'failed')
-                      or (claim['outcome'] == '' and read != before)):
-        return read
-    return claim['digest'] or read
 
 
 def start_refusal(answers):
@@ -324,12 +305,13 @@ def _doubt(claim):
 def _two(claim, here, fields):
     if claim['error'] and here in claim['hosts']:
         return None, 'there are two domains of it on host %s: only a person can tell' % here[0]
-    fields['error'] = 'on host %s, boot %s' % here
+    fields.update({'error': 'on host %s, boot %s' % here, 'saved': ''})
     return _claim(_doubt(claim), _with(claim, here), claim, **fields), ''
 
 
 def _present(claim, here, finding, fields):
     others = [host for host, _ in claim['hosts'] if host != here[0]]
+    fields['saved'] = ''  # its memory has changed since, and its disks
     if claim['kind'] == MOVING and here[0] == claim['source']:
         # its memory was not sent, or not all of it: the target has to clear itself
         fields['source_was'] = LIVE
@@ -337,7 +319,7 @@ def _present(claim, here, finding, fields):
     if not others:
         if finding != PAUSED or here not in claim['hosts']:  # of another boot: another domain
             fields['paused'] = ''
-        elif (claim['function'] == PAUSE and claim['kind'] == DOUBT
+        elif (claim['function'] in (PAUSE, RESTORE) and claim['kind'] == DOUBT
               and claim['outcome'] != 'not done'):
             fields['paused'] = claim['operation']
         made = _claim(ON, [here], claim, **fields)
@@ -346,8 +328,9 @@ def _present(claim, here, finding, fields):
         return made, ''
     if here[0] not in dict(claim['hosts']):
         return _claim(_doubt(claim), _with(claim, here), claim, **fields), ''
-    if fields.get('disks', claim['disks']) != claim['disks']:
-        return _claim(_doubt(claim), claim['hosts'], claim, disks=fields['disks']), ''
+    if fields.get('disks', claim['disks']) != claim['disks'] or claim['saved']:
+        fields.pop('digest', None)
+        return _claim(_doubt(claim), claim['hosts'], claim, **fields), ''
     return None, 'it may be on %s as well' % ', '.join(others)
 
 
@@ -370,9 +353,20 @@ def _without(claim, left, host, defined, fields):
         kind = FREE
         if not defined:
             kind = GONE
+        fields['saved'] = _saved(claim)
     elif claim['kind'] == MOVING and host not in (claim['source'], claim['target']):
         kind = MOVING
     return _claim(kind, left, claim, **fields)
+
+
+def _saved(claim):
+    """What is saved, when no host has the VM. It was restored paused, so a failed one has not run."""
+    word = claim['saved']
+    if claim['function'] == SAVE and word == UNSURE + claim['operation']:
+        return {'done': claim['operation'], 'not done': ''}.get(claim['outcome'], word)
+    if claim['function'] == RESTORE and word and claim['outcome'] not in ('failed', 'not done'):
+        return UNSURE + word
+    return word
 
 
 def copy_refusal(claim, seconds, devices):
@@ -386,6 +380,8 @@ def copy_refusal(claim, seconds, devices):
     """
     if claim['kind'] == MOVING:
         return 'it is moving: its source %s has to answer first' % claim['source']
+    if claim['function'] == RESTORE:
+        return 'it is being restored'
     if claim['source_was'] in (LIVE, OVER):  # nothing sends any more, and it was not complete
         return ''
     if seconds < DEVICE_SECONDS * devices + COPY_SECONDS:

@@ -3,7 +3,7 @@
 from libcloud_ovm3_host import (api, aside, block_devices, bridge_removal, bridges, change_vm,
                                  claim_changes, claim_leaving, claim_reports, claim_words, commits,
                                  containers, control, dhcp_leases, documents, domains, errors, file_holders, files,
-                                 first_claim, identify, inventory, jobs, logs, meetings, network,
+                                 first_claim, identify, inventory, jobs, logs, meetings, migration_target, network,
                                  network_change, network_setup, objects, read_agent, repository,
                                  seeds, storage_servers, unfinished_uploads, uploads)
 from libcloud_ovm3_host.compat import describe, error
@@ -66,11 +66,13 @@ SERVICES = {
     'list_claims': (claim_reports.list_claims, None),
     'claim_vm': (first_claim.claim_vm, None),
     'change_claimed_vm': (claim_changes.change_claimed_vm, None),
+    'expect_vm': (migration_target.expect_vm, None),
     'settle_claim': (claim_changes.settle_claim, None),
     'take_out_host': (claim_words.take_out_host, None),
     'put_in_host': (claim_words.put_in_host, None),
     'leave_claims': (claim_leaving.leave_claims, None),
     'accept_vm_cfg': (claim_words.accept_vm_cfg, None),
+    'discard_saved': (claim_words.discard_saved, None),
     'bridges': (bridges.bridges, 15),
     'take_bridge': (bridges.take_bridge, None),
     'release_bridge': (bridges.release_bridge, None),

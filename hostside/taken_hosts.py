@@ -16,6 +16,7 @@ import re
 from libcloud_ovm3_host import claims
 
 TAKE_OUT, PUT_IN, ACCEPT = 'take_out_host', 'put_in_host', 'accept_vm_cfg'
+DISCARD = 'discard_saved'
 
 _BETWEEN = ' | '
 _BOOT = re.compile(r', boot ([A-Za-z0-9:._-]*): ')
@@ -58,7 +59,7 @@ def put_in(claim, host, who, words):
     """``(claim, why)``: the claim with a host that has no module, before the VM is started there."""
     if host in dict(claim['hosts']):
         return claim, ''
-    if claim['kind'] not in (claims.FREE, claims.GONE):
+    if claim['kind'] not in (claims.FREE, claims.GONE) or claim['saved']:
         return None, 'host %s cannot be put in while the VM is %s' % (host, claims.described(claim))
     said = '%s was put in: %s: %s' % (host, who, words)
     return dict(claim, kind=claims.DOUBT, hosts=[(host, '')], said=said), ''
@@ -67,11 +68,20 @@ def put_in(claim, host, who, words):
 def accepted(claim, here, digest, who):
     """``(claim, why)``: the claim with the digest of a vm.cfg that was changed without one (rule
     9). Only where a change of it is allowed, too."""
-    why = claims.refusal(claims.CONFIGURE, claim, here)
+    why = claims.refusal(claims.CONFIGURE, dict(claim, saved=''), here)
     if why:
         return None, why
     said = 'vm.cfg was accepted: %s: %s in place of %s' % (who, digest, claim['digest'] or 'none')
     return dict(claim, digest=digest, said=said), ''
+
+
+def discarded(claim, who, words):
+    """``(claim, why)``: the claim without what was saved of its guest, by the word of a person: it
+    is free as any other, and its guest goes on as after a power cut."""
+    if claim['kind'] != claims.FREE or not claim['saved']:
+        return None, 'nothing is saved of it: it is %s' % claims.described(claim)
+    said = 'its memory (%s) was discarded: %s: %s' % (claim['saved'], who, words)
+    return dict(claim, saved='', disks='', said=said), ''
 
 
 # --- the host is back ---------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 NAME = 'libcloud-ovm3'  # in libcloud_version; modules from before API 1 do not have it there
 API = 3  # grows with every change that a client could notice; see docs/host-module.md
-CLAIMS = 1  # VMs have claims, of this form: docs/claims.md
+CLAIMS = 2  # VMs have claims: docs/claims.md; from 2 on they migrate, are saved and restored
 PREFIX = 'libcloud_'  # of every function, so that no name collides with another module's
 
 # limits of one request, reported by libcloud_capabilities

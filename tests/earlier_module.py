@@ -16,8 +16,8 @@ API_3 = (
     "storage_servers",
     *("remove_bridge", "keep_bridge", "watch_dhcp", "dhcp_leases"),
     *("write_seed", "delete_seed"),
-    *("read_claim", "claim_vm", "change_claimed_vm", "settle_claim"),
-    *("take_out_host", "put_in_host", "accept_vm_cfg", "leave_claims"),
+    *("read_claim", "claim_vm", "change_claimed_vm", "settle_claim", "expect_vm"),
+    *("take_out_host", "put_in_host", "accept_vm_cfg", "discard_saved", "leave_claims"),
 )
 
 
@@ -38,6 +38,14 @@ def put_api_2(sim: Simulator, host: int) -> None:
     kept = [line for line in lines if not line.startswith(later)]
     assert len(kept) == len(lines) - len(API_3)
     services.write_text("".join(kept), encoding="utf-8")
+    _make_complete(sim, host, folder)
+
+
+def put_claims_1(sim: Simulator, host: int) -> None:
+    """Turn the module into one whose claims know no migrations; restart the agent."""
+    folder = _folder(sim, host)
+    _replace(folder / "version.py", "CLAIMS = 2 ", "CLAIMS = 1 ")
+    _replace(folder / "services.py", "    'expect_vm': (", "    'expected_vm': (")
     _make_complete(sim, host, folder)
 
 

@@ -24,11 +24,13 @@ TABLES = (
     "test_cd_drive_failures.py",
     "test_change_failures.py",
     "test_claims_failures.py",
+    "test_clone_failures.py",
     "test_control0_failures.py",
     "test_create_failures.py",
     "test_create_whole_failures.py",
     "test_destroy_failures.py",
     "test_detach_failures.py",
+    "test_hold_failures.py",
     "test_hosts_off_failures.py",
     "test_image_failures.py",
     "test_import_failures.py",
@@ -43,6 +45,7 @@ TABLES = (
     "test_repository_failures.py",
     "test_same_key.py",
     "test_seed_failures.py",
+    "test_settings_failures.py",
     "test_settle_failures.py",
     "test_snapshot_failures.py",
     "test_vlan_failures.py",
@@ -53,8 +56,10 @@ ROWS = 48  # of the failure tables, one row of so many
 # The longest tables: of the inputs that make test leaves out, seven of eight are in make soak.
 LONGEST = (
     "test_claims_failures.py",
+    "test_clone_failures.py",
     "test_control0_failures.py",
     "test_create_whole_failures.py",
+    "test_hold_failures.py",
     "test_hosts_off_failures.py",
     "test_image_failures.py",
     "test_import_failures.py",
@@ -62,6 +67,7 @@ LONGEST = (
     "test_nic_failures.py",
     "test_object_failures.py",
     "test_repository_failures.py",
+    "test_settings_failures.py",
     "test_snapshot_failures.py",
     "test_volume_failures.py",
 )
@@ -78,6 +84,7 @@ STEPS = (
     "test_cards_out.py",
     "test_cd_drives.py",
     "test_change_definition.py",
+    "test_clones.py",
     "test_containers.py",
     "test_create_from_template.py",
     "test_detach.py",
@@ -102,6 +109,7 @@ STEPS = (
     "test_nic_bridges.py",
     "test_nic_sequences.py",
     "test_nics.py",
+    "test_node_settings.py",
     "test_own_files.py",
     "test_release_bridges.py",
     "test_repositories.py",
@@ -168,7 +176,7 @@ HALF = (
 # Pages of docs/ whose examples are run: ``make test`` runs those of README.md.
 EXAMPLES = ("test_python_examples", "test_commands")
 # They run whole on Python 2.7 (``make test-py2``): on Python 3 ``make test`` takes a quarter.
-HOSTSIDE = ("test_change_vm.py", "test_claim_changes.py", "test_jobs.py")
+HOSTSIDE = ("test_change_vm.py", "test_claim_changes.py", "test_jobs.py", "test_migrations.py")
 MANY = 8  # inputs of one test, of which an eighth is taken in tests/faults/test_more_*
 
 

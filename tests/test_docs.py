@@ -156,6 +156,20 @@ def test_commands_for_claims(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert (claim["vm_name"], claim["kind"]) == ("web-1", "free")
 
 
+def test_commands_for_migrations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    with simulate(hosts=2, vms=0, host_module=True) as sim:
+        sim.add_vm("web-1", running_on=0)
+        sim.wait(61)
+        entry = {"hosts": [address_of(sim)], "pins": pins_of(sim)}
+        add_estate("lab", entry, sim.password, is_default=True)
+        page = BLOCK.findall(TEXTS["moving-and-changing-vms.md"])
+        [lines] = [text for kind, text in page if kind == "sh" and " migrate " in text]
+        outputs = [run_here(line) for line in lines.splitlines()]
+    assert "was moved, and runs on ovm-2" in outputs[0]
+    assert re.search("web-1 .* runs on ovm-1\n.*ovm-2 runs no VMs", outputs[1])
+
+
 def test_commands_for_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All of the page on one estate, in order."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))

@@ -119,10 +119,12 @@ def test_files_stay_small(file: Path) -> None:
 # ------------------------------------------------------------------ who changes anything
 
 DOORS = {  # how many calls at least
-    "operations/doors.py": 11,
+    "operations/doors.py": 9,
+    "operations/power_door.py": 2,
     "operations/definition_door.py": 3,
     "operations/claims_door.py": 1,
     "operations/claim_looks.py": 2,
+    "operations/migration_door.py": 2,
     "operations/word_door.py": 3,
     "operations/network_doors.py": 7,
     "operations/object_doors.py": 9,

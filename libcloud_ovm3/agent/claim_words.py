@@ -85,3 +85,19 @@ class ClaimWords(ModuleCalls):
         place = (repository_id, directory, folder, version)
         name, answer = self._write("accept_vm_cfg", client, operation, *place, digest)
         return to_claim(self._reader(name), answer)
+
+    def discard_saved(
+        self,
+        client: str,
+        operation: str,
+        repository_id: str,
+        directory: str,
+        folder: str,
+        version: int,
+        words: str,
+    ) -> VMClaim:
+        """Discard what was saved of a guest (of modules with claims of form 2). Arguments as of
+        :meth:`take_out_host`."""
+        place = (repository_id, directory, folder, version)
+        name, answer = self._write("discard_saved", client, operation, *place, words)
+        return to_claim(self._reader(name), answer)

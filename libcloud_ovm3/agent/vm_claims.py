@@ -36,6 +36,8 @@ class VMClaim:
     :ivar taken: The hosts that a person has taken out, and what was said of them.
     :ivar disks: The disks that the VM holds: mode (``r``, ``w``, ``w!``) and path on its host.
     :ivar said: What else a person has said of it: the host put in, or the vm.cfg accepted.
+    :ivar saved: The operation that has saved the memory of its guest, after ``unsure`` if it is not
+        known whether all of it, and whether nothing has run since; "": none has.
     """
 
     folder: str
@@ -57,6 +59,17 @@ class VMClaim:
     taken: str
     disks: tuple[tuple[str, str], ...] = ()
     said: str = ""
+    saved: str = ""
+
+    @property
+    def is_suspended(self) -> bool:
+        """Whether no host has the VM, and the memory of its guest is saved."""
+        return self.kind == "free" and bool(self.saved)
+
+    @property
+    def is_restorable(self) -> bool:
+        """Whether that is all of it, and nothing has run since."""
+        return self.is_suspended and not self.saved.startswith("unsure")
 
 
 _TEXTS = (
@@ -74,6 +87,7 @@ def to_claim(reader: Reader, answer: object) -> VMClaim:
         version=reader.key(struct, "version", int),
         hosts=tuple((reader.key(one, "host", str), reader.key(one, "boot", str)) for one in hosts),
         disks=tuple((reader.key(one, "mode", str), reader.key(one, "path", str)) for one in disks),
+        saved=reader.optional(struct, "saved", str) or "",
         **{key: reader.key(struct, key, str) for key in _TEXTS},
     )
 
@@ -93,6 +107,23 @@ class RepositoryClaims:
     hosts: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Expectation:
+    """What the target of a migration says before it begins.
+
+    :ivar host: Its server uuid, as claims name it.
+    :ivar boot: Its present boot.
+    :ivar address: The IP address with which it is registered; "": it is not known.
+    :ivar why: What speaks against the migration; "": nothing.
+    """
+
+    host: str
+    boot: str
+    address: str
+    why: str
+
+
+_EXPECTED = ("host", "boot", "address", "why")
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
@@ -183,8 +214,10 @@ class VMClaims(ModuleCalls):
         :param digest: of the vm.cfg that was read; "": there must be none; for what does not change
             it: whatever it is.
         :param function: ``start_vm``, ``stop_vm``, ``reboot_vm``, ``pause_vm``, ``unpause_vm``,
-            ``configure_vm``, ``create_vm`` or ``delete_vm``.
-        :param parameters: its arguments after the repository and the directory.
+            ``save_vm``, ``restore_vm``, ``configure_vm``, ``create_vm``, ``delete_vm`` or
+            ``migrate_vm``.
+        :param parameters: its arguments after the repository and the directory; of ``migrate_vm``
+            also the target's server uuid and boot (:meth:`expect_vm`).
         :raises AgentFault: of kind ``...Conflict`` if another claim is current, or does not allow
             this, or the vm.cfg is another one: nothing was done.
         """
@@ -193,6 +226,15 @@ class VMClaims(ModuleCalls):
             "change_claimed_vm", client, operation, *place, function, list(parameters)
         )
         return to_claim(self._reader(name), answer)
+
+    def expect_vm(
+        self, client: str, operation: str, repository_id: str, directory: str
+    ) -> Expectation:
+        """Ask a host whether a VM that has a claim may migrate to it now (claims of form 2)."""
+        function, answer = self._write("expect_vm", client, operation, repository_id, directory)
+        reader = self._reader(function)
+        struct = reader.struct(answer)
+        return Expectation(**{key: reader.key(struct, key, str) for key in _EXPECTED})
 
     def settle_claim(
         self, client: str, operation: str, repository_id: str, directory: str

@@ -33,6 +33,7 @@ from libcloud_ovm3.cli.network_changes import (
     update_network,
 )
 from libcloud_ovm3.cli.options import reported
+from libcloud_ovm3.cli.pinning import pinning
 from libcloud_ovm3.cli.report import report
 from libcloud_ovm3.cli.repository import repository
 from libcloud_ovm3.cli.repository_changes import (
@@ -47,11 +48,16 @@ from libcloud_ovm3.cli.secondary import secondary
 from libcloud_ovm3.cli.size import size
 from libcloud_ovm3.cli.snapshot import snapshot
 from libcloud_ovm3.cli.vm import vm
+from libcloud_ovm3.cli.vm_clone import clone
 from libcloud_ovm3.cli.vm_create import create as create_vm
+from libcloud_ovm3.cli.vm_fits import vm_fits
 from libcloud_ovm3.cli.vm_guest import remove_seed
 from libcloud_ovm3.cli.vm_media import eject_iso, insert_iso
 from libcloud_ovm3.cli.vm_metadata import set_metadata
+from libcloud_ovm3.cli.vm_migrate import empty, migrate
 from libcloud_ovm3.cli.vm_nics import attach_nic, detach_nic, list_nics, update_nic
+from libcloud_ovm3.cli.vm_power import pause, reset, resume, suspend, unpause
+from libcloud_ovm3.cli.vm_settings import pin, rename, resize, set_vm
 from libcloud_ovm3.cli.volume import volume
 
 
@@ -90,10 +96,13 @@ def demo(speed: float, version: str) -> None:
         demo_steps.run(speed=speed, version=version)
 
 
-for of_vm in (create_vm, set_metadata, insert_iso, eject_iso, remove_seed):
+for of_vm in (create_vm, clone, vm_fits, set_metadata, insert_iso, eject_iso, remove_seed):
     vm.add_command(of_vm)
-for of_vm in (list_nics, attach_nic, detach_nic, update_nic):
+for of_vm in (pause, unpause, suspend, resume, reset):
     vm.add_command(of_vm)
+for of_vm in (list_nics, attach_nic, detach_nic, update_nic, resize, rename, set_vm, pin, migrate):
+    vm.add_command(of_vm)
+host.add_command(empty)
 for of_network in (
     *(create_network, update_network, delete_network, set_bond_mode),
     *(show_control0, repair_control0, release_networks),
@@ -113,6 +122,6 @@ for of_image in (import_image, finish_import):
 for command in (
     *(vm, volume, snapshot, network, image, repository, secondary, file),
     *(host, disk, claim, size, key),
-    *(estate, doctor, inventory, report, api, completion),
+    *(estate, doctor, inventory, report, pinning, api, completion),
 ):
     ovm3.add_command(command)

@@ -13,8 +13,8 @@ OK, FAILED, USAGE, INCOMPLETE = 0, 1, 2, 3
 EXIT_CODES = {
     OK: "done, or nothing had to be done",
     FAILED: "failed; nothing was changed, or the message names the state that was read afterwards. "
-    "`ovm3 doctor`, `ovm3 report`, `ovm3 host check` and `ovm3 network control0`: problems were "
-    "found",
+    "`ovm3 doctor`, `ovm3 report`, `ovm3 host check`, `ovm3 vm fits` and `ovm3 network control0`: "
+    "problems were found",
     USAGE: "wrong arguments; nothing was sent",
     INCOMPLETE: "a change was sent and was not completed, its outcome is unknown, or it may still "
     "take effect: look before you repeat it",

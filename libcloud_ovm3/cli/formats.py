@@ -19,6 +19,7 @@ _FORMATS = {
     "json": "all that is known",
     "yaml": "the same as YAML",
     "name": "one per line, as other commands take it",
+    "csv": "one line per VM, for spreadsheets",
 }
 
 
@@ -39,6 +40,9 @@ output_option = _option("table", "json", "yaml", "name")
 
 document_option = _option("table", "json", "yaml")
 """The same for a command whose output is one document."""
+
+pinning_option = _option("table", "json", "yaml", "csv")
+"""The same for the report of pins."""
 
 
 class Column(NamedTuple):

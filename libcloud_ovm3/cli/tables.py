@@ -264,6 +264,7 @@ def _vm_lines(one: Record) -> Iterator[tuple[str, object]]:
         yield "copied", f"{one['copied_percent']}% of its disks"
     yield "memory", _with_maximum(_mb(one["memory_mb"]), one["memory_mb"], one["max_memory_mb"])
     yield "CPUs", _with_maximum(_or(one["vcpus"]), one["vcpus"], one["max_vcpus"])
+    yield from _scheduling_lines(one["settings"]["defined"] or {})
     for live in one["live"]:
         yield from _live_lines(live)
     for definition in one["definitions"]:
@@ -291,6 +292,12 @@ def _vm_lines(one: Record) -> Iterator[tuple[str, object]]:
         yield "notice", notice
     boots = (f"{boot['host']} {boot['booted_at'] or '?'}" for boot in one["boots"])
     yield "last boots", ", ".join(boots)
+
+
+def _scheduling_lines(defined: Record) -> Iterator[tuple[str, object]]:
+    """Where a VM is neither pinned nor capped there are none."""
+    yield "pinned to", f"CPUs {defined['cpus']}" if defined.get("cpus") else None
+    yield "cap", f"{defined['cpu_cap']}% of a CPU" if defined.get("cpu_cap") else None
 
 
 def _address(one: Record) -> str:

@@ -31,6 +31,11 @@ from libcloud_ovm3.errors import Ovm3Error
 from libcloud_ovm3.operations.limits import MINIMUM_AGE, STOP_LIMIT
 
 _VMS = click.argument("vms", metavar="NAME|ID...", nargs=-1, required=True)
+DISCARD_OPTION = click.option(
+    "--discard-saved",
+    is_flag=True,
+    help="Of a suspended VM, discard the memory of its guest, as a power cut does.",
+)
 
 
 @click.group(cls=NounGroup, epilog=examples("ovm3 vm list", "ovm3 vm start web-1"))
@@ -76,6 +81,7 @@ def show_vm(name: str, form: str, hosts_off: tuple[str, ...], **options: Any) ->
     is_flag=True,
     help="Start it although a live VM has its MAC address on the same network.",
 )
+@DISCARD_OPTION
 @UNGUARDED_OPTION
 @WATCH_DHCP
 @hosts_off_options
@@ -83,7 +89,7 @@ def show_vm(name: str, form: str, hosts_off: tuple[str, ...], **options: Any) ->
 @_VMS
 def start(
     vms: tuple[str, ...], location: str | None, force: bool, unguarded: bool,
-    hosts_off: tuple[str, ...], **options: Any,
+    discard_saved: bool, hosts_off: tuple[str, ...], **options: Any,
 ) -> None:  # fmt: skip
     """Start VMs, one after the other.
 
@@ -97,6 +103,7 @@ def start(
             "ex_hosts_off": hosts_off,
             "ex_force": force,
             "ex_unguarded": unguarded,
+            "ex_discard_saved": discard_saved,
         }
         start_one = partial(_start, driver, location=location, **how)
         each(find_vms(driver, vms), start_one, driver.ex_get_node_details)
@@ -116,7 +123,7 @@ def stop(
     """Shut down VMs and wait until they have stopped.
 
     One after the other. The guest is asked to shut down. Without --force it is never powered off:
-    after the timeout the command fails.
+    after the timeout the command fails, and so it does if an HVM guest has no PV drivers.
     """
     with reported():
         limit = parse_seconds(timeout, "--timeout", may_be_zero=True)
@@ -142,26 +149,15 @@ def reboot(vms: tuple[str, ...], minimum_age: float, **options: Any) -> None:
         each(find_vms(driver, vms), lambda node: _reboot(driver, node, age))
 
 
-@vm.command(epilog=examples("ovm3 vm resume web-1"))
-@driver_options
-@_VMS
-def resume(vms: tuple[str, ...], **options: Any) -> None:
-    """Let VMs run again that a snapshot has left paused.
-
-    One does that if it is interrupted (`ovm3 snapshot create --pause`, `ovm3 image create
-    --pause`). What somebody else has paused stays so.
-    """
-    with reported():
-        driver = make_driver(**options)
-        each(find_vms(driver, vms), lambda node: _resume(driver, node))
-
-
 @vm.command(epilog=examples("ovm3 vm destroy web-1", "ovm3 vm destroy web-1 --yes"))
 @click.option("--yes", is_flag=True, help="Do not ask. Required where there is no terminal.")
+@DISCARD_OPTION
 @hosts_off_options
 @driver_options
 @_VMS
-def destroy(vms: tuple[str, ...], yes: bool, hosts_off: tuple[str, ...], **options: Any) -> None:
+def destroy(
+    vms: tuple[str, ...], yes: bool, discard_saved: bool, hosts_off: tuple[str, ...], **options: Any
+) -> None:
     """Delete VMs and their disks.
 
     A VM that runs is powered off. Then its definition is deleted, and its own disks: those that
@@ -173,7 +169,8 @@ def destroy(vms: tuple[str, ...], yes: bool, hosts_off: tuple[str, ...], **optio
         driver = make_driver(**options)
         nodes = find_vms(driver, vms)
         agreed = {} if yes else _ask(driver, nodes, hosts_off)
-        each(nodes, lambda node: _destroy(driver, node, hosts_off, agreed.get(str(node.id))))
+        how = {"ex_hosts_off": hosts_off, "ex_discard_saved": discard_saved}
+        each(nodes, lambda node: _destroy(driver, node, agreed.get(str(node.id)), how))
 
 
 # ------------------------------------------------------------------ one VM
@@ -220,16 +217,11 @@ def _reboot(driver: OVM3NodeDriver, node: Node, minimum_age: float) -> str:
     return f"{label(node)} was asked to reboot"
 
 
-def _resume(driver: OVM3NodeDriver, node: Node) -> str:
-    driver.ex_resume_node(node)
-    return f"{label(node)} is not paused any more"
-
-
 def _destroy(
-    driver: OVM3NodeDriver, node: Node, hosts_off: tuple[str, ...], disks: list[str] | None
+    driver: OVM3NodeDriver, node: Node, disks: list[str] | None, how: dict[str, Any]
 ) -> str:
     is_agreed = disks is None or bool(node.extra["live"])  # without a question, or it was shown
-    driver.destroy_node(node, ex_hosts_off=hosts_off, ex_disks=disks, ex_power_off=is_agreed)
+    driver.destroy_node(node, ex_disks=disks, ex_power_off=is_agreed, **how)
     return f"{label(node)} was destroyed"
 
 

@@ -123,6 +123,11 @@ def to_node(vm: VM, driver: NodeDriver, hosts_off: Sequence[HostOff] = ()) -> No
       ``position``, ``to`` (what it was to become), ``operation``, ``created``;
     * ``metadata`` (a dict of texts) and ``tags``: what was recorded of it; None: unknown, as always
       without the host module;
+    * ``settings``: ``defined`` (what its ``vm.cfg`` says) and ``live`` (what its host lists; None:
+      it is not live in one place), each with ``memory_mb`` (live: the target, not what its guest
+      uses), ``max_memory_mb``, ``vcpus`` (live: those that its guest has online), ``max_vcpus``,
+      ``cpu_weight``, ``cpu_cap`` and ``cpus`` (to which it is pinned; "": none). None: unknown, as
+      xend lists its defaults after a restart of its own;
     * ``copied_percent``, while it is being created: how far its disks are copied; None: unknown;
     * ``claim``, of a node that is defined once: what guards it against a second start, as
       :func:`.guard_data` returns it (docs/claims.md); None: nothing does;
@@ -155,6 +160,7 @@ def node_extra(vm: VM, hosts_off: Sequence[HostOff] = ()) -> dict[str, Any]:
     if vm.definitions and vm.definitions[0].is_creating and not vm.live:
         extra["copied_percent"] = vm.copied_percent
     one = vm.definitions[0] if len(vm.definitions) == 1 else None
+    extra["settings"] = estate.settings.settings_data(vm)
     extra["claim"] = estate.claim_data.guard_data(one.guard) if one else None
     extra |= {"doubts": list(vm.doubts)} if vm.doubts else {}
     extra |= {"hosts_off": [host.label for host in hosts_off]} if hosts_off else {}

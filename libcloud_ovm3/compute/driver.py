@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from libcloud_ovm3.compute.claims import Claims
+from libcloud_ovm3.compute.clones import Clones
 from libcloud_ovm3.compute.control_networks import ControlNetworks
 from libcloud_ovm3.compute.deploying import Deploying
+from libcloud_ovm3.compute.fits import Fits
 from libcloud_ovm3.compute.images import Images
 from libcloud_ovm3.compute.imports import Imports
 from libcloud_ovm3.compute.key_pairs import KeyPairs
 from libcloud_ovm3.compute.locations import Locations
 from libcloud_ovm3.compute.metadata import Metadata
+from libcloud_ovm3.compute.migration import Migration
 from libcloud_ovm3.compute.network_changes import NetworkChanges
 from libcloud_ovm3.compute.networks import Networks
 from libcloud_ovm3.compute.nics import Nics
+from libcloud_ovm3.compute.node_settings import NodeSettings
 from libcloud_ovm3.compute.nodes import Nodes
 from libcloud_ovm3.compute.orphans import Orphans
+from libcloud_ovm3.compute.power import Power
 from libcloud_ovm3.compute.repositories import Repositories
 from libcloud_ovm3.compute.secondary import Secondary
 from libcloud_ovm3.compute.sizes import Sizes
@@ -24,6 +29,7 @@ from libcloud_ovm3.compute.volumes import Volumes
 
 class OVM3NodeDriver(
     Nodes,
+    Power,
     Deploying,
     Volumes,
     Snapshots,
@@ -40,6 +46,10 @@ class OVM3NodeDriver(
     Orphans,
     KeyPairs,
     Metadata,
+    NodeSettings,
     Claims,
+    Clones,
+    Migration,
+    Fits,
 ):
     """Apache Libcloud's compute driver for Oracle VM Server 3 hosts."""

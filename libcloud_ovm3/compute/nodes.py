@@ -57,6 +57,7 @@ class Nodes(OVM3Base):
         *,
         ex_force: bool | str = False,
         ex_unguarded: bool | str = False,
+        ex_discard_saved: bool | str = False,
     ) -> bool:
         """Start a node that is proven to be stopped. One that is running is left as it is.
 
@@ -81,20 +82,26 @@ class Nodes(OVM3Base):
             repository has: nothing keeps it from being started twice then. See docs/claims.md.
         :type ex_unguarded: ``bool``
 
+        :param ex_discard_saved: Of a suspended node, discard the memory of its guest first: it
+            starts as after a power cut. :meth:`ex_resume_node` lets it go on instead.
+        :type ex_discard_saved: ``bool``
+
         :raises NodeNotFound: There is no such node.
         :raises HostNotFound: There is no such host.
         :raises PreconditionFailed: It is not proven to be stopped; names the unreachable host, if
-            that is why. Or a disk is in use, no host can take it, a host that should be off
-            answers, or a live node has a MAC address of its on the same network.
+            that is why. Or it is suspended, a disk is in use, no host can take it, a host that
+            should be off answers, or a live node has a MAC address of its on the same network.
         :raises AgentFault: The agent refused, and the node does not run.
         :raises OperationIncomplete: The request was sent; whether the node starts is unknown.
         :return: True: it runs.
         :rtype: ``bool``
         """
         host_id = None if ex_location is None else object_id(ex_location)
-        force = parse_flag(ex_force, "ex_force")
+        force, start = parse_flag(ex_force, "ex_force"), operations.start_vm
+        discards = parse_flag(ex_discard_saved, "ex_discard_saved")
         on = self._estate_of(ex_hosts_off, ex_unguarded=ex_unguarded)
-        self._warn(operations.start_vm.start(on, object_id(node), host_id, force=force))
+        saved = start.DISCARD if discards else start.KEEP
+        self._warn(start.start(on, object_id(node), host_id, force=force, saved=saved).notices)
         return True
 
     def stop_node(
@@ -122,7 +129,8 @@ class Nodes(OVM3Base):
 
         :raises NodeNotFound: There is no such node.
         :raises PreconditionFailed: It may be running on a host that is unreachable, it is paused or
-            migrating, or its name is another VM's too. Nothing was sent.
+            migrating, or its name is another VM's too; or it is an HVM node whose guest has no PV
+            drivers, which xend would power off at once instead of asking it. Nothing was sent.
         :raises AgentFault: The agent refused, and the node still runs.
         :raises WaitTimeout: It is still running after that time.
         :return: True: it is stopped.
@@ -163,6 +171,7 @@ class Nodes(OVM3Base):
         ex_hosts_off: Sequence[NodeLocation | str] | str | None = None,
         ex_disks: Sequence[str] | None = None,
         ex_power_off: bool | str = True,
+        ex_discard_saved: bool | str = False,
     ) -> bool:
         """Power a node off if it is running, then delete its definition and its own disks.
 
@@ -186,6 +195,10 @@ class Nodes(OVM3Base):
             one that you have seen to be stopped.
         :type ex_power_off: ``bool``
 
+        :param ex_discard_saved: Of a suspended node, discard the memory of its guest. False: refuse
+            a suspended one.
+        :type ex_discard_saved: ``bool``
+
         :raises InvalidArgument: A path in ``ex_disks`` is no disk of the node.
         :raises NodeNotFound: There is no such node.
         :raises PreconditionFailed: Where it runs is not proven, or its directory holds a disk.
@@ -199,7 +212,9 @@ class Nodes(OVM3Base):
         may_power_off = parse_flag(ex_power_off, "ex_power_off")
         on = self._estate_of(ex_hosts_off)
         only = [ex_disks] if isinstance(ex_disks, str) else ex_disks
-        self._warn(operations.destroy_vm.destroy(on, object_id(node), only, may_power_off))
+        discards = parse_flag(ex_discard_saved, "ex_discard_saved")
+        destroy = operations.destroy_vm.destroy
+        self._warn(destroy(on, object_id(node), only, may_power_off, discards))
         return True
 
     def ex_list_own_disks(

@@ -61,6 +61,7 @@ def vm_fields(vm_id: str, name: str, state: str, extra: Mapping[str, Any]) -> di
         "copied_percent": extra.get("copied_percent"),
         "metadata": extra["metadata"],
         "tags": extra["tags"],
+        "settings": extra["settings"],
         "claim": extra["claim"],
         "hosts_off": extra.get("hosts_off", []),
         "doubts": extra.get("doubts", []),

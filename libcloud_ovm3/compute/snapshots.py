@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from libcloud.compute.base import Node, StorageVolume, VolumeSnapshot
+from libcloud.compute.base import StorageVolume, VolumeSnapshot
 
 from libcloud_ovm3 import estate, operations
 from libcloud_ovm3.agent.address import parse_flag
@@ -120,24 +120,4 @@ class Snapshots(OVM3Base):
         :rtype: ``bool``
         """
         operations.revert_disk.revert_disk(self._estate, object_id(volume), object_id(snapshot))
-        return True
-
-    def ex_resume_node(self, node: Node | str) -> bool:
-        """Let a node run again that an interrupted :meth:`create_volume_snapshot` has left paused.
-
-        What somebody else has paused stays so. If a snapshot is still being made with the node
-        paused, that fails.
-
-        :param node: A node, or its id. (required)
-        :type node: :class:`Node` or ``str``
-
-        :raises NodeNotFound: There is no such node.
-        :raises SearchIncomplete: It was not found, but not everything could be read.
-        :raises PreconditionFailed: It is not recorded that this package has paused it.
-        :raises AgentFault: The agent refused, and it is still paused.
-        :raises OperationIncomplete: It may be still paused.
-        :return: True: it is not paused any more, and the record of it is removed.
-        :rtype: ``bool``
-        """
-        operations.pausing.resume(self._estate, object_id(node))
         return True

@@ -28,9 +28,11 @@ if TYPE_CHECKING:
         networks,
         objects,
         pending_imports,
+        pinning,
         repositories,
         repository_space,
         seeds,
+        settings,
         vms,
         volumes,
     )
@@ -52,9 +54,11 @@ __all__ = [
     "networks",
     "objects",
     "pending_imports",
+    "pinning",
     "repositories",
     "repository_space",
     "seeds",
+    "settings",
     "vms",
     "volumes",
 ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from libcloud_ovm3.agent.vm_claims import RepositoryClaims, VMClaim, document_of
 from libcloud_ovm3.errors import PreconditionFailed
-from libcloud_ovm3.estate.guards import DOUBT, GONE, MOVING, ON, Guard, hosts_of
+from libcloud_ovm3.estate.guards import DOUBT, FREE, GONE, MOVING, ON, Guard, hosts_of
 
 if TYPE_CHECKING:
     from libcloud_ovm3.estate.hosts import HostView
@@ -20,7 +20,7 @@ NO_CLAIM, UNREAD = "none", "unknown"
 
 _TEXTS = (
     *("operation", "client", "function", "state", "outcome", "fault"),
-    *("source", "target", "paused", "error", "taken", "why"),
+    *("source", "target", "paused", "saved", "error", "taken", "why"),
 )
 
 
@@ -83,6 +83,8 @@ def claim_text(claim: Mapping[str, Any]) -> str:
     text = f" ({', '.join(filter(None, begun))})" if any(begun) else ""
     if claim["error"]:
         return f"two domains were seen {claim['error']}"
+    if claim["kind"] == FREE and claim["saved"]:
+        return "suspended"
     return {
         NO_CLAIM: "none yet",
         UNREAD: "not read",

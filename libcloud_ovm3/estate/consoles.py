@@ -17,11 +17,11 @@ def console_hint(listen: str | None, port: int | None, host: str) -> str:
     if port is None:
         return ""
     address = (listen or "").strip()
-    if _is_local(address):
+    if is_local(address):
         target = _in_url("::1" if _version(address) == 6 else "127.0.0.1")
         tunnel = f"ssh -L {port}:{target}:{port} root@{host}"
         return f"{tunnel}, then vncviewer 127.0.0.1:{port}"
-    return f"vncviewer {_in_url(host if _is_any(address) else address)}:{port}"
+    return f"vncviewer {_in_url(host if is_any(address) else address)}:{port}"
 
 
 def _version(address: str) -> int | None:
@@ -31,14 +31,15 @@ def _version(address: str) -> int | None:
         return None
 
 
-def _is_local(address: str) -> bool:
+def is_local(address: str) -> bool:
     """Whether only the host itself can reach it; without an address, xend's default: 127.0.0.1."""
     if _version(address) is None:
         return address in ("", "localhost")
     return ipaddress.ip_address(address).is_loopback
 
 
-def _is_any(address: str) -> bool:
+def is_any(address: str) -> bool:
+    """Whether it is all addresses of a host."""
     return _version(address) is not None and ipaddress.ip_address(address).is_unspecified
 
 

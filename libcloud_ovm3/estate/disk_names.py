@@ -35,7 +35,7 @@ _PATTERN = re.compile(
     r"|\.snapshot\.(?P<snapshot>[0-9a-f]{32})\.(?P<time>[0-9]{8}T[0-9]{6}Z))?\.img"
 )
 _PAUSED = re.compile(
-    r"paused\.(?P<uuid>[0-9a-f]{32})\.(?P<domid>[0-9]{1,9})\.(?P<operation>[0-9a-f]{32})"
+    r"(?P<kind>paused|held)\.(?P<uuid>[0-9a-f]{32})\.(?P<domid>[0-9]{1,9})\.(?P<operation>[0-9a-f]{32})"
     rf"\.(?P<time>[0-9]{{8}}T[0-9]{{6}}Z){re.escape(CREATING)}"
 )
 _REMOVED_MARK = re.compile(r"([0-9a-f]{32})\.([0-9]{8}T[0-9]{6}Z)" + re.escape(REMOVED))
@@ -164,7 +164,7 @@ def is_marked(name: str, listed: Container[str]) -> bool:
 
 
 def paused_by(name: str) -> re.Match[str] | None:
-    """The parts of the name of a mark that a VM was paused for a copy (:mod:`.pauses`)."""
+    """The parts of the name of a mark that a VM was paused (:mod:`.pauses`)."""
     return _PAUSED.fullmatch(name)
 
 

@@ -18,6 +18,7 @@ from libcloud_ovm3.errors import MalformedResponse
 from libcloud_ovm3.estate.states import DomainFacts
 
 _DOMAIN_0 = "00000000-0000-0000-0000-000000000000"
+_SETTINGS = ("maxmem", "vcpus", "cpu_weight", "cpu_cap", "cpus")
 _BLOCK_SECTIONS = ("vbd", "tap", "tap2")  # tap: schemes stand under tap2 (xend.md 6)
 
 
@@ -83,6 +84,9 @@ class Domain:
     :ivar disks_error: Why ``disks`` may be incomplete; None if it is complete.
     :ivar vnc: Where its VNC console listens now; None: it has none, or has not reported it yet.
     :ivar parts: The devices and boot files of its record, unchanged.
+    :ivar listed: What its record says of memory and CPUs besides, unchanged (:mod:`.settings`).
+    :ivar is_adopted: Whether xend was restarted since its start: what it keeps of a domain only in
+        its own memory is missing in the record then (xend.md 6).
     """
 
     uuid: str | None
@@ -101,6 +105,8 @@ class Domain:
     disks_error: str | None = None
     vnc: VncEndpoint | None = None
     parts: Any = field(default=None, repr=False, compare=False)
+    listed: Any = field(default=None, repr=False, compare=False)
+    is_adopted: bool = False
 
     @cached_property
     def files(self) -> frozenset[str]:
@@ -208,6 +214,8 @@ def _read(record: dict[str, Any]) -> Domain:
         disks_error=disks_error,
         vnc=_vnc(record),
         parts=[record.get("device"), record.get("image")],
+        listed={key: record.get(key) for key in _SETTINGS},
+        is_adopted="store_mfn" not in record,
     )
 
 

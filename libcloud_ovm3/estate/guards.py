@@ -58,6 +58,11 @@ class Guard:
         address = self.addresses.get(host_id)
         return view.label if view else f"{host_id} (last at {address})" if address else host_id
 
+    @property
+    def is_suspended(self) -> bool:
+        """Whether its claim says that the memory of its guest is saved."""
+        return self.claim is not None and self.claim.is_suspended
+
     def with_claim(self, claim: VMClaim) -> Guard:
         """The same with a claim that was read since."""
         return replace(self, folder=claim.folder, claim=claim if claim.version else None)

@@ -174,7 +174,7 @@ def require_free(estate: Estate, hosts: Sequence[HostView], definition: Definiti
     """
     deadline = estate.clock.now() + START_LIMIT
     while True:
-        reasons = _obstacles(ask_holders(estate, hosts), definition)
+        reasons = obstacles(ask_holders(estate, hosts), definition)
         if not reasons:
             return
         if estate.clock.now() >= deadline:
@@ -186,7 +186,8 @@ def require_free(estate: Estate, hosts: Sequence[HostView], definition: Definiti
         estate.clock.sleep(POLL)
 
 
-def _obstacles(answers: Sequence[HostHolders], definition: Definition) -> list[str]:
+def obstacles(answers: Sequence[HostHolders], definition: Definition) -> list[str]:
+    """Why a VM must not be started, by what holds files open: empty where nothing does."""
     reasons = []
     for answer in answers:
         where = f"on {answer.host.label}"

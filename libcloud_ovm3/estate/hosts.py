@@ -33,7 +33,7 @@ from libcloud_ovm3.estate.members import Estate, ModuleAnswers, ask_module
 if TYPE_CHECKING:
     from libcloud_ovm3.agent.hostmodule import HostModule
 
-CLAIMS = 1  # the form of claims that this package knows
+CLAIMS = (1, 2)  # the forms of claims that this package knows; 2: VMs are migrated and saved, too
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
@@ -61,8 +61,7 @@ class UnreachableHost:
     @property
     def kind(self) -> str:
         """``unverified`` (not contacted: neither pin nor CA), ``password`` (credentials rejected),
-        ``duplicate`` (it has another host's server uuid), else ``unreachable``.
-        """
+        ``duplicate`` (it has another host's server uuid), else ``unreachable``."""
         if isinstance(self.reason, HostNotVerified):
             return "unverified"
         if isinstance(self.reason, BadCredentials):
@@ -83,11 +82,9 @@ class HostView:
         :meth:`read`).
     :ivar notice: What is wrong with its module, and what to do.
     :ivar domains_error: Why it may run more than ``domains``; None if the list is complete.
-    :ivar members_error: Why its pool may have more members than were read; None if it has no pool
-        or its list of them could be read.
+    :ivar members_error: Why its pool may have more members than were read; None if it has not.
     :ivar repositories_error: Why it may have more repositories; None if the list is complete.
-    :ivar unlisted: The uuids of domains that xenstore has and xend's list lacks, where the host
-        module reports them.
+    :ivar unlisted: The uuids of domains that xenstore has and xend's list lacks, by its module.
     """
 
     address: Address
@@ -117,8 +114,13 @@ class HostView:
 
     @property
     def module_claims(self) -> HostModule | None:
-        """The same with claims of VMs, of the form that this package knows (docs/claims.md)."""
-        return self.module3 if self.claims == CLAIMS else None
+        """The same with claims of VMs, of a form that this package knows (docs/claims.md)."""
+        return self.module3 if self.claims in CLAIMS else None
+
+    @property
+    def module_moves(self) -> HostModule | None:
+        """The same that migrates, saves and restores VMs through their claims."""
+        return self.module_claims if self.claims >= 2 else None
 
     @property
     def id(self) -> str:
@@ -408,8 +410,7 @@ def read_pools(views: Sequence[HostView]) -> list[documents.ServerPool | Ovm3Err
 
 
 def host_clock(view: HostView) -> float:
-    """The host's own time, in seconds since 1970 (get_last_boot_time; 8.4): when the view was read,
-    if the host module brought it, else now.
+    """The host's own time, in seconds since 1970 (8.4): when the view was read, or now.
 
     :raises Ovm3Error: The agent did not return it.
     """

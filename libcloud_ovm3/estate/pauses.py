@@ -1,9 +1,12 @@
-"""Which VMs an operation has paused for a copy, as the repositories show it. Pure.
+"""Which VMs an operation has paused, as the repositories show it. Pure.
 
 xend does not say who has paused a domain (xend.md 10.3). So before a VM is paused, a mark is put
 into the repository of its vm.cfg, whose name says all of it::
 
     VirtualDisks/paused.<uuid>.<domid>.<operation>.<time>.creating
+
+``paused``: for a copy; ``held``: until somebody lets it run again. The latter only for a VM without
+a guard: otherwise its claim says so.
 """
 
 from __future__ import annotations
@@ -16,6 +19,8 @@ from libcloud_ovm3.estate.disk_names import CREATING, format_time, parse_time, p
 from libcloud_ovm3.estate.disks import disk_path
 from libcloud_ovm3.estate.repositories import Repository
 from libcloud_ovm3.estate.vms import VM, EstateSnapshot
+
+FOR_COPY, HELD = "paused", "held"
 
 
 @dataclass(frozen=True)
@@ -45,27 +50,29 @@ class PauseMark:
         return f"operation {self.operation} at {self.created:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def mark_name(vm_id: str, domid: int, operation: str, created: datetime.datetime) -> str:
+def mark_name(
+    vm_id: str, domid: int, operation: str, created: datetime.datetime, kind: str = FOR_COPY
+) -> str:
     """The file name of the mark."""
     key = vm_id.replace("-", "")
-    return f"paused.{key}.{domid}.{operation}.{format_time(created)}{CREATING}"
+    return f"{kind}.{key}.{domid}.{operation}.{format_time(created)}{CREATING}"
 
 
-def pause_marks(snapshot: EstateSnapshot) -> list[PauseMark]:
-    """All marks in the repositories that could be listed."""
+def pause_marks(snapshot: EstateSnapshot, kind: str = FOR_COPY) -> list[PauseMark]:
+    """All marks of this kind in the repositories that could be listed."""
     return [
         mark
         for repository in snapshot.repositories
         if repository.content is not None
         for name in repository.content.virtual_disks
-        if (mark := _parsed(repository, name)) is not None
+        if (mark := _parsed(repository, name, kind)) is not None
     ]
 
 
-def _parsed(repository: Repository, name: str) -> PauseMark | None:
+def _parsed(repository: Repository, name: str, kind: str) -> PauseMark | None:
     found = paused_by(name)
     created = parse_time(found["time"]) if found else None
-    if found is None or created is None:
+    if found is None or created is None or found["kind"] != kind:
         return None
     vm_id, domid = str(uuid.UUID(found["uuid"])), int(found["domid"])
     path = disk_path(repository, name)

@@ -27,7 +27,7 @@ class State(str, Enum):
     MIGRATING = "migrating"  # or being saved, which xend shows in the same way
     STOPPING = "stopping"  # it has shut down, but still uses memory and disks
     STOPPED = "stopped"  # proven: every host answered, and none runs it
-    SUSPENDED = "suspended"  # saved, and known to xend
+    SUSPENDED = "suspended"  # its memory is saved
     ERROR = "error"  # crashed, left over, or live twice: manual intervention is required
     UNKNOWN = "unknown"
 
@@ -62,6 +62,7 @@ class DefinitionFacts:
     :ivar creating: Whether its description says that it is being created.
     :ivar name: The name that it has for xend; "" if it is unknown.
     :ivar all_answered: Whether every host that may run it has answered.
+    :ivar saved: Whether its claim says that the memory of its guest is saved.
     """
 
     definitions: int = 1
@@ -69,6 +70,7 @@ class DefinitionFacts:
     creating: bool = False
     name: str = ""
     all_answered: bool = True
+    saved: bool = False
 
 
 def vm_state(facts: Sequence[DomainFacts], known: DefinitionFacts) -> State:
@@ -80,7 +82,7 @@ def vm_state(facts: Sequence[DomainFacts], known: DefinitionFacts) -> State:
     elif known.creating:
         state = State.PENDING
     elif known.all_answered and known.readable and known.definitions:
-        state = State.STOPPED
+        state = State.SUSPENDED if known.saved else State.STOPPED
     else:
         state = State.UNKNOWN
     return State.ERROR if known.definitions > 1 else state

@@ -395,6 +395,7 @@ def _vm(
         creating=bool(first and first.is_creating and not doubts),
         name=first.xend_name if first else "",
         all_answered=all_answered and not doubts,
+        saved=any(one.guard.is_suspended for one in definitions if one.guard),
     )
     state = vm_state([one.domain.facts() for one in live], known)
     return VM(vm_id, state, tuple(live), tuple(definitions), tuple(doubts))

@@ -16,7 +16,7 @@ from libcloud_ovm3.errors import (
     ReadOnly,
 )
 from libcloud_ovm3.estate.definitions import Definition
-from libcloud_ovm3.estate.guards import DOUBT, Guard, hosts_of, lacks_claims, why_no_claims
+from libcloud_ovm3.estate.guards import DOUBT, ON, Guard, hosts_of, lacks_claims, why_no_claims
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.operations.operation import Operation, new_id
 from libcloud_ovm3.operations.vmcfg_changes import was_second
@@ -31,6 +31,12 @@ def latest(operation: Operation, definition: Definition) -> Guard | None:
         return guard
     is_older = seen.folder == guard.folder and guard.claim and guard.claim.version >= seen.version
     return guard if is_older else guard.with_claim(seen)
+
+
+def is_on(operation: Operation, definition: Definition) -> bool:
+    """Whether the newest claim that this operation has seen says that one host has the VM."""
+    guard = latest(operation, definition)
+    return guard is not None and guard.claim is not None and guard.claim.kind == ON
 
 
 def remember(operation: Operation, definition: Definition, claim: VMClaim) -> None:
@@ -161,6 +167,8 @@ def _ask(
 def described(claim: VMClaim, guard: Guard) -> str:
     """A claim in a few words, for messages."""
     names = [guard.label(name) for name, _ in claim.hosts]
+    if claim.is_suspended:
+        return "it is suspended: the memory of its guest is saved"
     if claim.error:
         return f"two domains of it were seen ({claim.error})"
     if claim.kind in ("free", "gone", ""):

@@ -36,6 +36,7 @@ STOP: Final = "stop_vm"
 CREATE: Final = "create_vm"
 DELETE: Final = "delete_vm"
 CONFIGURE: Final = "configure_vm"
+RESTORE: Final = "restore_vm"
 
 
 def change(
@@ -68,7 +69,7 @@ def change(
         raise not_changed(definition, f"its repository has claims, and {why}")
     place, is_second = (definition.repository_id, definition.directory), False
     while True:
-        claim = _allowing(operation, host, definition, guard, function)
+        claim = allowing(operation, host, definition, guard, function)
         own = new_id()  # not the operation's: that may change a VM several times
         answer: VMClaim | OutcomeUnknown
         deadline = operation.estate.clock.now() + limit
@@ -102,7 +103,7 @@ def _look_if_cut_off(operation: Operation, definition: Definition) -> None:
 _NONE = VMClaim("", 0, "", (), *("",) * 13)
 
 
-def _allowing(
+def allowing(
     operation: Operation, host: HostView, definition: Definition, guard: Guard, function: str
 ) -> VMClaim:
     """The claim, if it may allow the function on this host; else all hosts in it look first.
@@ -142,8 +143,8 @@ def _may(function: str, claim: VMClaim, host: HostView) -> bool:
     """Whether a claim may allow a function on a host: as hostside/claims.py decides, but for what
     only the host knows, its present boot."""
     is_named = undashed(host.server.uuid) in [undashed(name) for name, _ in claim.hosts]
-    if claim.error:
-        return False
+    if claim.error or claim.is_suspended or function == RESTORE:
+        return function == RESTORE and claim.is_restorable
     if function == CREATE:
         return claim.kind in ("", FREE, GONE)
     if function in (START, DELETE):

@@ -52,10 +52,13 @@ class Place:
     """A file in a repository.
 
     :ivar path: absolute, on the hosts.
+    :ivar is_pending: of a copy: whether it is for a VM that is being created. That one says that it
+        is not complete, as a mark would, and who creates it removes what cannot be used.
     """
 
     repository: Repository
     path: str
+    is_pending: bool = False
 
 
 def choose_host(source: Repository, target: Repository) -> HostView:
@@ -156,7 +159,7 @@ def _require_unchanged(
 
     :param system: of the source; None: the host has the host module.
     :param left: what is left beside the copy if that cannot be deleted.
-    :raises PreconditionFailed: it is not, and the copy is deleted.
+    :raises PreconditionFailed: it is not, and the copy is deleted, unless it is the caller's.
     :raises OperationIncomplete: it is not, or cannot be read, and the copy is left.
     """
     try:
@@ -168,6 +171,8 @@ def _require_unchanged(
     why = PreconditionFailed(
         f"{source.path} changed while it was copied ({changed}); copy it again"
     )
+    if target.is_pending:
+        raise why
     raise discarded(operation, host, target, why, *left)
 
 
@@ -315,6 +320,7 @@ def _copy_by_agent(
     expected = read_source(host, source.path, theirs)
     _require_room(target, _needed(expected))
     mark = Place(target.repository, target.path + CREATING)
+    marks = () if target.is_pending else (mark,)
     if not is_marked:
         put_mark(operation, host, mark.repository, mark.path)
     try:
@@ -324,7 +330,7 @@ def _copy_by_agent(
             isinstance(failed, AgentFault)
             and is_there(operation, host, target.repository, target.path, failed)
         ):
-            raise _in_doubt(operation, host, failed, target, mark) from failed
+            raise _in_doubt(operation, host, failed, target, *marks) from failed
         if not is_marked:
             _unmark(operation, host, target, mark)
         if isinstance(failed, AgentFault):
@@ -336,7 +342,7 @@ def _copy_by_agent(
         if not is_marked:
             _unmark(operation, host, target, mark)
         raise
-    _check_copy(operation, system, expected, target, mark)
+    _check_copy(operation, system, expected, target, *marks)
     if not is_marked:
         _unmark(operation, host, target, mark)
     return expected.size_bytes
@@ -351,7 +357,7 @@ def _unmark(operation: Operation, host: HostView, target: Place, mark: Place) ->
 
 
 def _check_copy(
-    operation: Operation, system: FileSystem, expected: FileSize, target: Place, mark: Place
+    operation: Operation, system: FileSystem, expected: FileSize, target: Place, *marks: Place
 ) -> None:
     """Compare the size of the copy.
 
@@ -360,12 +366,12 @@ def _check_copy(
     try:
         copied = file_size(system, target.path)
     except Ovm3Error as error:
-        raise _in_doubt(operation, system.host, error, target, mark) from error
+        raise _in_doubt(operation, system.host, error, target, *marks) from error
     size = None if copied is None else copied.size_bytes
     if size != expected.size_bytes:
         raise operation.incomplete(
             f"{system.host.label}: copy_file reported success, but {target.path} has {size} bytes "
             f"instead of {expected.size_bytes}",
-            left=(target.path, mark.path),
+            left=tuple(place.path for place in (target, *marks)),
             host=str(system.host.address),
         )

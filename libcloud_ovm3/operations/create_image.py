@@ -66,8 +66,8 @@ def create_image(
     snapshot = read_estate(estate)
     vm = snapshot.vm(vm_id)
     require_restable(snapshot, vm, pause)
-    config = _config_of(vm)
-    disks = [_disk_of(snapshot, vm, entry) for entry in config.disks if not entry.is_cdrom]
+    config = config_of(vm, "no template is made")
+    disks = [copyable_disk(snapshot, vm, entry) for entry in config.disks if not entry.is_cdrom]
     own = repository_of(snapshot, vm.definition)
     target = find_repository(snapshot, repository) if repository else own
     host = choose_copier(target, [disk.repository for disk in disks], vm)
@@ -87,15 +87,25 @@ def create_image(
     return made(operation, image_id), notices
 
 
-def _config_of(vm: VM) -> VMConfig:
+def config_of(vm: VM, nothing: str) -> VMConfig:
+    """The vm.cfg of a VM that is to be copied.
+
+    :param nothing: what is not done without one, for messages.
+    :raises PreconditionFailed: it is unfinished, or cannot be used.
+    """
     definition = vm.definition
     if definition.config is None or definition.error or definition.is_creating:
         why = definition.error or "it is still being created"
-        raise PreconditionFailed(f"VM {vm.label}: no template is made: {why}", nodes=[vm.summary])
+        raise PreconditionFailed(f"VM {vm.label}: {nothing}: {why}", nodes=[vm.summary])
     return definition.config
 
 
-def _disk_of(snapshot: EstateSnapshot, vm: VM, entry: DiskEntry) -> TemplateDisk:
+def copyable_disk(snapshot: EstateSnapshot, vm: VM, entry: DiskEntry) -> TemplateDisk:
+    """Which file a disk of a VM is.
+
+    :raises InvalidArgument: it is physical or shared.
+    :raises PreconditionFailed: it is in no repository that could be read.
+    """
     found = disk_of(snapshot, entry, f"VM {vm.label}")
     if found is None:
         raise PreconditionFailed(

@@ -10,6 +10,7 @@ on from; in doubt nothing is undone, and the error names what may be left.
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -45,6 +46,7 @@ from libcloud_ovm3.operations.delete_files import delete_file
 from libcloud_ovm3.operations.destroy_vm import require_deleted
 from libcloud_ovm3.operations.empty_disk import EmptyFile, make_empty
 from libcloud_ovm3.operations.grow_disk import grow
+from libcloud_ovm3.operations.marks import remove_mark
 from libcloud_ovm3.operations.new_media import require_media
 from libcloud_ovm3.operations.new_volumes import require_no_rivals, require_unheld_volumes
 from libcloud_ovm3.operations.own_definition import has_mark, require_no_definition
@@ -67,9 +69,21 @@ from libcloud_ovm3.operations.write_seed import withdraw_seed, write_seed
 from libcloud_ovm3.progress import waiting
 
 
-def create(plan: VMPlan) -> tuple[VM, list[str]]:
+def copy_template(plan: VMPlan, notices: list[str]) -> None:
+    """Step 2: its disks, of a template."""
+    for copy in plan.contents.copies:
+        what = f"copying the disk of VM {plan.spec.name!r} on {plan.host.label}"
+        with waiting(what, vm=plan.vm_id):
+            _copy(plan, copy, notices)
+
+
+def create(
+    plan: VMPlan, copy_disks: Callable[[VMPlan, list[str]], None] = copy_template
+) -> tuple[VM, list[str]]:
     """Create the VM that was planned and start it, unless it is to be left off.
 
+    :param copy_disks: makes the copies of the plan, and adds notices; what it has made when it
+        fails is removed, unless that is in doubt (OutcomeUnknown).
     :return: the VM as it is right after that, and notices for the user: failures of steps that
         have taken effect all the same.
     :raises NameTaken: another client has created one of this name; this one was removed again.
@@ -90,9 +104,7 @@ def create(plan: VMPlan) -> tuple[VM, list[str]]:
             require_alone(plan)
             require_no_rivals(estate, plan.vm_id, plan.volumes)
             require_media(plan)
-        for copy in plan.contents.copies:
-            with waiting(f"copying the disk of {vm} on {plan.host.label}", vm=plan.vm_id):
-                _copy(plan, copy, notices)
+        copy_disks(plan, notices)
         _grow(plan, notices)
         _make_empty(plan, notices)
         _write_seed(plan, notices)
@@ -118,7 +130,7 @@ def create(plan: VMPlan) -> tuple[VM, list[str]]:
 
 
 def _copy(plan: VMPlan, copy: DiskCopy, notices: list[str]) -> None:
-    """Step 2: a disk. After a failure the listing helps only where the disk is not there: half a
+    """A disk of it. After a failure the listing helps only where the disk is not there: half a
     copy looks complete. Nor does it show what the template was while it was read.
     """
     system = None if plan.host.module is not None else copy.system
@@ -136,6 +148,7 @@ def _copy(plan: VMPlan, copy: DiskCopy, notices: list[str]) -> None:
             f"{copy.source} changed while it was copied ({changed}), so VM {plan.spec.name!r} was "
             f"not created; try again"
         )
+    assert plan.system is not None, "it was mounted, for the sizes of the template"
     copied = size_bytes(plan.system, copy.target)
     if copied != copy.size_bytes:
         raise AgentFault(
@@ -257,7 +270,7 @@ def _undo(plan: VMPlan, error: Ovm3Error) -> None:
         content = list_whole(plan.host, plan.repository.id)
         for path in plan.disks:
             if posixpath.basename(path) in content.virtual_disks:
-                delete_file(plan.operation, plan.system, plan.repository, path)
+                _delete(plan, path)
         if plan.seed is not None:
             withdraw_seed(plan.operation, plan.seed)
         if plan.directory in (folder.name for folder in content.virtual_machines):
@@ -282,6 +295,14 @@ def _undo(plan: VMPlan, error: Ovm3Error) -> None:
             f"of repository {plan.repository.id} removes that",
             **plan.where,
         ) from error
+
+
+def _delete(plan: VMPlan, path: str) -> None:
+    """Delete a disk that this operation has made, whose name is nobody else's."""
+    if plan.system is not None:
+        delete_file(plan.operation, plan.system, plan.repository, path)
+    else:
+        remove_mark(plan.operation, plan.host, plan.repository, path)
 
 
 def _forget(plan: VMPlan) -> None:

@@ -29,12 +29,13 @@ from libcloud_ovm3.operations.vmcfg_values import differences
 
 
 def not_completed(plan: VMPlan, error: Ovm3Error, details: str = "") -> OperationIncomplete:
-    """The error for what is in doubt."""
+    """The error for what is in doubt; it names also what the first error names."""
+    theirs = error.left if isinstance(error, OperationIncomplete) else ()
     return plan.operation.incomplete(
         f"creating VM {plan.spec.name!r} was not completed: {error}{details and f'; {details}'}. "
         f"What may be left: node {plan.vm_id} (pending; destroy_node removes it{released(plan)}) "
         f"and its disk {', '.join(plan.files) or '(none)'}",
-        left=(plan.vm_id, *plan.files),
+        left=tuple(dict.fromkeys((plan.vm_id, *plan.files, *theirs))),
         nodes=[plan.summary],
         **plan.where,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from libcloud_ovm3.agent.address import list_of
+from libcloud_ovm3.agent.texts import text_of
 from libcloud_ovm3.errors import (
     AgentFault,
     OperationIncomplete,
@@ -18,6 +19,7 @@ from libcloud_ovm3.estate.holders import wait_ended, wait_released
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.repositories import list_whole, with_module
+from libcloud_ovm3.estate.states import State
 from libcloud_ovm3.estate.vms import VM, EstateSnapshot, read_estate
 from libcloud_ovm3.operations import doors
 from libcloud_ovm3.operations.claims_door import look_once_more
@@ -42,12 +44,18 @@ from libcloud_ovm3.operations.record_address import forget_addresses
 from libcloud_ovm3.operations.record_metadata import forget_metadata
 from libcloud_ovm3.operations.release_bridges import bridges_of_vm, read_uses, release
 from libcloud_ovm3.operations.remove_seed import delete_seeds, kept_unseen, seeds_of
+from libcloud_ovm3.operations.saved_memory import WAYS_OUT, discard
 from libcloud_ovm3.operations.stop_vm import stop_live
+from libcloud_ovm3.operations.vm_directory import files_beside
 from libcloud_ovm3.progress import waiting
 
 
 def destroy(
-    estate: Estate, vm_id: str, only: Collection[str] | None = None, may_power_off: bool = True
+    estate: Estate,
+    vm_id: str,
+    only: Collection[str] | None = None,
+    may_power_off: bool = True,
+    may_discard: bool = False,
 ) -> list[str]:
     """Power a VM off, wait until it is gone, delete its definition, then its own disks.
 
@@ -57,6 +65,7 @@ def destroy(
 
     :param only: the paths that may be deleted, of its disks; None: all of its own disks.
     :param may_power_off: whether it is destroyed if it is live.
+    :param may_discard: whether it is destroyed if it is suspended.
     :return: notices for the user: disks that were kept, and why.
     :raises NodeNotFound: there is no such VM.
     :raises InvalidArgument: ``only`` names something that is not one of its disks.
@@ -72,6 +81,7 @@ def destroy(
     _require_destroyable(vm, snapshot)
     only = None if only is None else list_of(only, "ex_disks")
     require_disks(snapshot, vm, only or ())
+    discarded = _discard(operation, snapshot, vm, may_discard)
     if vm.live:
         if not may_power_off:
             raise PreconditionFailed(
@@ -94,6 +104,7 @@ def destroy(
         wait_ended(estate, snapshot.hosts, vm.id)
     _require_empty_directory(snapshot, vm)
     disks, notices = find_own_disks(snapshot, vm)
+    notices += discarded
     if only is not None:
         others = [path for _, path in disks if path not in only]
         notices += [f"{path} was kept: deleting it was not asked for" for path in others]
@@ -144,10 +155,31 @@ def _require_destroyable(vm: VM, snapshot: EstateSnapshot) -> None:
             f"VM {vm.label} was left unchanged, and so was what may be its disks: {why}",
             nodes=[vm.summary],
         )
-    # delete_vm removes the whole directory (agent-behaviour 4, 7.4).
-    inside = _files_in(snapshot, definition) + _named_in(snapshot, definition)
+    # delete_vm removes the whole directory (agent-behaviour 4, 7.4). That of a suspended one has
+    # its memory, which is deleted first.
+    inside = [] if _is_suspended(vm) else _files_in(snapshot, definition)
+    inside += _named_in(snapshot, definition)
     if inside:
         raise _has_inside(vm, inside)
+
+
+def _is_suspended(vm: VM) -> bool:
+    return vm.state is State.SUSPENDED and not vm.live
+
+
+def _discard(
+    operation: Operation, snapshot: EstateSnapshot, vm: VM, may_discard: bool
+) -> list[str]:
+    """Discard the saved memory of a suspended one, which nothing else speaks against destroying.
+
+    :return: notices for the user.
+    :raises PreconditionFailed: it is suspended, and that was not asked for.
+    """
+    if _is_suspended(vm) and not may_discard:
+        raise PreconditionFailed(
+            f"VM {vm.label} was left unchanged: it is suspended: {WAYS_OUT}", nodes=[vm.summary]
+        )
+    return discard(operation, snapshot, vm)
 
 
 def _has_inside(vm: VM, inside: Sequence[str]) -> PreconditionFailed:
@@ -184,23 +216,9 @@ def _require_empty_directory(snapshot: EstateSnapshot, vm: VM) -> None:
 
     :raises PreconditionFailed: something lies there, or that cannot be read.
     """
-    definition = vm.definition
-    repository = repository_of(snapshot, definition)
-    directory = f"{repository.path}/{definition.folder}/{definition.directory}"
-    for host in repository.mounted_on:
-        if host.module is None:
-            continue
-        try:
-            entries = host.module.list_files(directory).entries
-        except Ovm3Error as error:
-            raise PreconditionFailed(
-                f"VM {vm.label}: its directory cannot be listed: {error}",
-                nodes=[vm.summary],
-            ) from error
-        inside = [f"{directory}/{one.name}" for one in entries if one.raw != b"vm.cfg"]
-        if inside:
-            raise _has_inside(vm, inside)
-        return
+    inside = files_beside(snapshot, vm)
+    if inside:
+        raise _has_inside(vm, [text_of(path) for path in inside])
 
 
 def _require_absent(operation: Operation, vm: VM, disks: Disks) -> EstateSnapshot:

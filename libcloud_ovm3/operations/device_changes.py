@@ -24,6 +24,7 @@ from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.domains import BlockDevice, Domain
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.repositories import with_module
+from libcloud_ovm3.estate.settings import CAP, WEIGHT
 from libcloud_ovm3.estate.states import State
 from libcloud_ovm3.estate.vms import VM, EstateSnapshot, LiveDomain
 from libcloud_ovm3.operations import doors
@@ -40,6 +41,8 @@ SETTLE = 10.0
 
 DISKS, CARDS = "disks", "network cards"
 _LISTS = ("disk", "vif")  # the options that have them
+# What an option that was not there is put back to, as none can be removed; of lists: an empty one.
+_ABSENT = {"cpu_weight": WEIGHT, "cpu_cap": CAP}
 
 Change = Callable[[VMConfig], VMConfig]
 Shows = Callable[[Domain], bool | None]  # whether a live domain has a change; None: unknown
@@ -52,6 +55,7 @@ class Target:
     :ivar what: which devices, for messages.
     :ivar host: where the call is sent: where the VM runs, or one that has its repository mounted.
     :ivar live: None: it is stopped.
+    :ivar options: which options of vm.cfg are put back if the domain did not get the change.
     """
 
     operation: Operation
@@ -61,6 +65,7 @@ class Target:
     host: HostView
     live: LiveDomain | None
     what: str = DISKS
+    options: tuple[str, ...] = _LISTS
 
     def with_config(self, config: VMConfig) -> Target:
         """The same with a vm.cfg that was changed meanwhile."""
@@ -295,7 +300,8 @@ def put_back(target: Target, now: VMConfig) -> str:
     """
     assert target.definition.config is not None, "target_of has checked it"
     values = target.definition.config.values
-    before = {key: values.get(key, []) for key in _LISTS if key in now.values}
+    before = {key: values.get(key, _ABSENT.get(key, [])) for key in target.options}
+    before = {key: value for key, value in before.items() if key in now.values}
     try:
         _send(target.with_config(now), lambda config: config.changed(**before), [])
     except Ovm3Error as error:

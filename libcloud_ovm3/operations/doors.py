@@ -6,8 +6,9 @@ an AgentFault or an OutcomeUnknown that comes out of here belongs to the call it
 taken effect, and the operation reads the state back before it decides anything.
 
 No other file calls what changes something (tests/test_layout.py), but for definition_door.py, which
-has the longest of these functions, claims_door.py and claim_looks.py, which have those through
-claims, and network_doors.py, which has those for networks.
+has the longest of these functions, power_door.py, which has those that hold guests still,
+claims_door.py and claim_looks.py, which have those through claims, and network_doors.py, which has
+those for networks.
 """
 
 from __future__ import annotations
@@ -37,6 +38,9 @@ from libcloud_ovm3.operations.definition_door import (
 from libcloud_ovm3.operations.definition_door import delete_definition, deletion_digest
 from libcloud_ovm3.operations.gone_host import take_out_off
 from libcloud_ovm3.operations.operation import Operation
+from libcloud_ovm3.operations.power_door import pause_vm as pause_vm  # noqa: PLC0414
+from libcloud_ovm3.operations.power_door import save_vm as save_vm  # noqa: PLC0414
+from libcloud_ovm3.operations.power_door import unpause_vm as unpause_vm  # noqa: PLC0414
 from libcloud_ovm3.operations.preconditions import require_unchanged, verified_domain
 from libcloud_ovm3.operations.presence import read_presence
 from libcloud_ovm3.operations.unguarded import claim_for
@@ -45,7 +49,6 @@ if TYPE_CHECKING:
     from libcloud_ovm3.agent.hostmodule import HostModule, Path
     from libcloud_ovm3.estate.repositories import Repository
 
-RUNS, PAUSED = "2", "1"  # xend's own numbers of the state (xend.md 1.2)
 REBOOT_WAIT = 3  # what every client sends; its unit is not known (agent-behaviour 7.4)
 
 
@@ -59,6 +62,7 @@ def start_vm(
     definition: Definition,
     defined_ids: Collection[str],
     hosts_off: Sequence[HostOff] = (),
+    restoring: bool = False,
 ) -> None:
     """Start a VM that no host runs.
 
@@ -66,6 +70,7 @@ def start_vm(
     :param hosts: all hosts that may run it.
     :param defined_ids: the uuids of all definitions (see :func:`.matches`).
     :param hosts_off: those that must not answer at all.
+    :param restoring: restore the saved memory of its guest; the domain is paused then.
     :raises PreconditionFailed: it is live already, another VM writes to one of its disks according
         to the lists, a host is unreachable, or one that should be off answers.
     """
@@ -88,11 +93,15 @@ def start_vm(
     if hosts_off:  # a host may have answered slowly
         require_silent(operation.estate, hosts_off, hosts, is_brief=True)
     take_out_off(operation, hosts, definition, hosts_off)
-    if claim_for(operation, host, definition):
+    if not restoring and claim_for(operation, host, definition):
         host.agent.xen.start_vm(definition.repository_id, definition.directory)
         return
-    limit = host.agent.connection.limits.write
-    change(operation, host, definition, "start_vm", [], limit, definition.digest)
+    limits = host.agent.connection.limits
+    if restoring:
+        place = (operation, host, definition)
+        change(*place, "restore_vm", [True], limits.long, definition.digest)
+        return
+    change(operation, host, definition, "start_vm", [], limits.write, definition.digest)
 
 
 def stop_vm(
@@ -143,57 +152,6 @@ def reboot_vm(
     else:
         limit = host.agent.connection.limits.write
         change(operation, host, definition, "reboot_vm", [REBOOT_WAIT], limit)
-
-
-def pause_vm(
-    operation: Operation,
-    host: HostView,
-    definition: Definition,
-    defined_ids: Collection[str],
-    domid: int | None,
-) -> None:
-    """Pause a guest that runs.
-
-    :param domid: of the domain that all checks were made for.
-    :raises PreconditionFailed: it has left this host, is another domain or paused by now, or its
-        name on this host is not this VM's alone.
-    """
-    domain = verified_domain(host, definition, defined_ids)
-    if domain is None or domain.domid != domid or domain.status != RUNS:
-        what = "has just left" if domain is None else "is no longer the same running domain on"
-        raise PreconditionFailed(
-            f"VM {definition.name!r} ({definition.uuid}) {what} {host.label}; nothing was sent"
-        )
-    if definition.guard is None:
-        host.agent.xen.pause_vm(definition.repository_id, definition.directory)
-    else:
-        limit = host.agent.connection.limits.write
-        change(operation, host, definition, "pause_vm", [], limit)
-
-
-def unpause_vm(
-    operation: Operation,
-    host: HostView,
-    definition: Definition,
-    defined_ids: Collection[str],
-    domid: int | None,
-) -> bool:
-    """Let a guest run again that this package has paused.
-
-    :param domid: of the domain that was paused: xend would release any other one as well, even one
-        that is still being built (xend.md 4).
-    :return: False: it is gone, or no longer paused; nothing was sent.
-    :raises PreconditionFailed: its name on this host is not this VM's alone.
-    """
-    domain = verified_domain(host, definition, defined_ids)
-    if domain is None or domain.domid != domid or domain.status != PAUSED:
-        return False
-    if definition.guard is None:
-        host.agent.xen.unpause_vm(definition.repository_id, definition.directory)
-    else:
-        limit = host.agent.connection.limits.write
-        change(operation, host, definition, "unpause_vm", [], limit)
-    return True
 
 
 # ------------------------------------------------------------------ definitions

@@ -23,6 +23,7 @@ def parameters(plan: VMPlan) -> dict[str, Any]:
         "on_poweroff": "destroy",
         "on_reboot": "restart",
         "on_crash": "restart",
+        "maxvcpus": plan.spec.vcpus,
         **(plan.contents.settings or PARAVIRTUAL),
         "uuid": plan.vm_id,
         "name": plan.directory,
@@ -30,7 +31,6 @@ def parameters(plan: VMPlan) -> dict[str, Any]:
         "OVM_description": plan.pending_description,
         "memory": plan.spec.memory_mb,
         "vcpus": plan.spec.vcpus,
-        "maxvcpus": plan.spec.vcpus,
         "disk": plan.pending_entries,
         "vif": list(plan.cards.vifs),
     }

@@ -26,15 +26,17 @@ from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.pauses import mark_name, pause_marks
 from libcloud_ovm3.estate.repositories import Repository, with_module
 from libcloud_ovm3.estate.states import State
-from libcloud_ovm3.estate.vms import VM, EstateSnapshot, LiveDomain, read_estate
+from libcloud_ovm3.estate.vms import VM, EstateSnapshot, LiveDomain
 from libcloud_ovm3.operations import doors
 from libcloud_ovm3.operations.marks import put_mark, remove_mark
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.own_disks import repository_of
+from libcloud_ovm3.operations.power_door import PAUSED
 from libcloud_ovm3.operations.preconditions import only_live_domain, require_certain
 from libcloud_ovm3.operations.presence import POLL, READS
 from libcloud_ovm3.progress import waiting
 
+RESUME = "ex_resume_node"
 RESUME_LIMIT = 60.0  # seconds in which what has to be read before a resume is tried again
 
 
@@ -86,7 +88,7 @@ def paused(operation: Operation, snapshot: EstateSnapshot, vm: VM) -> Iterator[l
     failed: Ovm3Error | None = None
     with waiting(f"VM {vm.name!r} is paused", vm=vm.id):
         try:
-            notices += _pause(operation, snapshot, vm, live, mark)
+            notices += pause_live(operation, snapshot, vm, live, mark)
         except OperationIncomplete:
             raise  # it may still be paused: the mark stays
         except Ovm3Error:
@@ -127,11 +129,18 @@ def _forget(
     return []
 
 
-def _pause(
-    operation: Operation, snapshot: EstateSnapshot, vm: VM, live: LiveDomain, mark: str
+def pause_live(
+    operation: Operation,
+    snapshot: EstateSnapshot,
+    vm: VM,
+    live: LiveDomain,
+    mark: str,
+    release: str = RESUME,
 ) -> list[str]:
     """Pause it: the request is sent once, then its state is read.
 
+    :param mark: that says so; "": its claim does.
+    :param release: the method that lets it run again.
     :return: notices for the user.
     :raises AgentFault: the agent refused, and it runs.
     :raises OperationIncomplete: it may still be paused.
@@ -151,7 +160,8 @@ def _pause(
     else:
         if isinstance(failed, AgentFault):
             raise failed.with_state("afterwards: it is not paused", vm.summary) from failed
-    raise _stays(operation, vm, live, mark, f"VM {vm.label} may still be paused: {why}") from failed
+    text = f"VM {vm.label} may still be paused: {why}"
+    raise _stays(operation, vm, live, mark, text, release=release) from failed
 
 
 def _resume(
@@ -183,10 +193,11 @@ def _stays(
     mark: str,
     text: str,
     left: tuple[str, ...] = (),
+    release: str = RESUME,
 ) -> OperationIncomplete:
     return operation.incomplete(
-        f"{text}. ex_resume_node({vm.id!r}) lets it run again",
-        left=(vm.id, mark, *left),
+        f"{text}. {release}({vm.id!r}) lets it run again",
+        left=(*filter(None, (vm.id, mark)), *left),
         host=str(live.host.address),
         nodes=[vm.summary],
     )
@@ -232,7 +243,7 @@ def is_paused(live: LiveDomain, definition: Definition, defined_ids: Collection[
     :raises Ovm3Error: that cannot be read.
     """
     return any(
-        one.domid == live.domain.domid and one.status == doors.PAUSED
+        one.domid == live.domain.domid and one.status == PAUSED
         for one in live_domains(live.host)
         if matches(one, definition, defined_ids)
     )
@@ -267,7 +278,7 @@ def _reaches(
 # ------------------------------------------------------------------ after an interruption
 
 
-def resume(estate: Estate, vm_id: str) -> None:
+def resume(estate: Estate, snapshot: EstateSnapshot, vm_id: str) -> None:
     """Let a VM run again that an interrupted operation of this package has left paused.
 
     :raises NodeNotFound: there is no such VM.
@@ -277,12 +288,12 @@ def resume(estate: Estate, vm_id: str) -> None:
     :raises OperationIncomplete: it may be still paused, or the record could not be removed.
     """
     operation = Operation(estate)
-    snapshot = read_estate(estate)
     vm = snapshot.vm(vm_id)
     marks = [mark for mark in pause_marks(snapshot) if mark.vm_id == vm.id]
     if not marks:
         why = "no operation of this package has recorded that it has paused it"
         more = "; whoever paused it has to let it run again" if vm.state is State.PAUSED else ""
+        more += " (ex_unpause_node, if that was ex_pause_node)" if more else ""
         raise PreconditionFailed(
             f"VM {vm.label} is {vm.state.value}, and {why}{more}", nodes=[vm.summary]
         )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from libcloud_ovm3.agent.disk import DiskEntry
 from libcloud_ovm3.agent.identifiers import dashed
 from libcloud_ovm3.errors import HostNotFound, Ovm3Error, PreconditionFailed, SearchIncomplete
 from libcloud_ovm3.estate.definitions import Definition
@@ -21,11 +21,9 @@ from libcloud_ovm3.estate.hosts import (
 from libcloud_ovm3.estate.networks import NetworkList
 from libcloud_ovm3.estate.vm_bridges import bridges_of
 from libcloud_ovm3.estate.vms import EstateSnapshot
+from libcloud_ovm3.estate.xend_memory import free_mb, needed_mb
 from libcloud_ovm3.operations.vlan_support import why_lacking
 from libcloud_ovm3.pages import page
-
-if TYPE_CHECKING:
-    from libcloud_ovm3.agent.documents import Hardware
 
 NAME_OTHERS = "to leave them out, name the others (location)"
 
@@ -116,9 +114,8 @@ def choose_host(
         disks mounted, enough free memory, the networks of its cards, or can get them, and claims if
         the VM has a guard.
     """
-    disks = [disk.repository_id for disk in definition.disks if disk.path]
-    needed = [definition.repository_id, *(one for one in disks if one and snapshot.repository(one))]
-    memory_mb = definition.config.memory_mb if definition.config else None
+    needed = repositories_of(snapshot, definition)
+    memory_mb = needed_mb(definition.config) if definition.config else None
     bridges = bridges_of(definition.config)
     guard = definition.guard
     is_guarded = guard is not None and not guard.error  # the doors see to an error
@@ -126,6 +123,18 @@ def choose_host(
     where = (snapshot, needed, memory_mb, host_id, bridges, networks)
     able = [host for host, _ in _with_room(*where, wants_claims=wants_claims)]
     return preferred(able, vm_id)
+
+
+def repositories_of(
+    snapshot: EstateSnapshot, definition: Definition, disks: Sequence[DiskEntry] | None = None
+) -> list[str]:
+    """The repositories that a host needs for a VM: that of its definition, and those of its disks.
+
+    :param disks: what it has live; None: those of its definition.
+    """
+    of_disks = [one.repository_id for one in disks or definition.disks if one.path]
+    known = (one for one in of_disks if one and snapshot.repository(one))
+    return [definition.repository_id, *known]
 
 
 def choose_for_new(
@@ -224,7 +233,7 @@ def _with_room(
                 f"ex_list_networks lists all networks"
             )
         left_out += without
-    free = [_free_mb(found) for found in read_hardware(able)]
+    free = [free_mb(found) for found in read_hardware(able)]
     pairs = list(zip(able, free, strict=True))
     if memory_mb is None:
         with_room = [(h, mb) for h, mb in pairs if mb is not None or host_id is not None]
@@ -286,10 +295,3 @@ def _listed(left_out: Sequence[str]) -> str:
 
 def _all(repository_ids: Sequence[str]) -> str:
     return " and ".join(dict.fromkeys(repository_ids))
-
-
-def _free_mb(hardware: Hardware | Ovm3Error) -> int | None:
-    """The free memory in MB; None if it is unknown."""
-    if isinstance(hardware, Ovm3Error) or hardware.free_bytes is None:
-        return None
-    return hardware.free_bytes // 2**20

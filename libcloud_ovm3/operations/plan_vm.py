@@ -52,7 +52,8 @@ class VMPlan:
 
     :ivar host: where the VM is created and started.
     :ivar snapshot: what was read of the estate.
-    :ivar system: the storage plug-in's file system of the repository.
+    :ivar system: the storage plug-in's file system of the repository; None: it is not needed, as
+        the host has the module.
     :ivar contents: what the VM gets from the template.
     :ivar disk_bytes: the size of its first disk; more than that of the template only if there is a
         ``grower``, the host that makes the copy larger.
@@ -68,7 +69,7 @@ class VMPlan:
     host: HostView
     snapshot: EstateSnapshot
     repository: Repository
-    system: FileSystem
+    system: FileSystem | None
     contents: Contents
     disk_bytes: int
     grower: HostView | None
@@ -173,7 +174,8 @@ def _plan(estate: Estate, spec: VMSpec) -> VMPlan:
     own_id = vm_id_of(spec.key) if spec.key else None
     if own_id:
         require_unused(snapshot, spec)
-    _require_free_name(snapshot, spec)
+    if not spec.allow_same_name:
+        require_free_name(snapshot, spec.name)
     image = image_of(snapshot.repositories, spec.image_id, snapshot.errors())
     if image.kind == ISO and not spec.disk_gb:
         raise InvalidArgument(
@@ -247,20 +249,25 @@ def _plan(estate: Estate, spec: VMSpec) -> VMPlan:
     )
 
 
-def _require_free_name(snapshot: EstateSnapshot, spec: VMSpec) -> None:
-    if spec.allow_same_name:
-        return
-    same = list(named(snapshot, spec.name))
+def require_free_name(snapshot: EstateSnapshot, name: str, but: str = "") -> None:
+    """Check that no VM has a name.
+
+    :param but: the id of a VM that may have it.
+    :raises NameTaken: one has.
+    :raises PreconditionFailed: that is unknown.
+    """
+    same = [vm for vm in named(snapshot, name) if vm.id != but]
+    what = "creates another one" if not but else "has two VMs with it"
     if same:
         raise NameTaken(
-            f"a VM named {spec.name!r} already exists: {listed(same)}; ex_allow_same_name=True "
-            f"creates another one",
+            f"a VM named {name!r} already exists: {listed(same)}; ex_allow_same_name=True {what}",
             nodes=[vm.summary for vm in same],
         )
     if snapshot.errors():
+        what = "creates it" if not but else "gives it"
         raise PreconditionFailed(
-            f"whether the name {spec.name!r} is taken is unknown: "
-            f"{'; '.join(snapshot.errors())}; ex_allow_same_name=True creates it anyway"
+            f"whether the name {name!r} is taken is unknown: "
+            f"{'; '.join(snapshot.errors())}; ex_allow_same_name=True {what} anyway"
         )
 
 

@@ -99,12 +99,12 @@ def read_presence(
                 doubtful.append(LiveDomain(host, domain))
             else:
                 writers += [
-                    (LiveDomain(host, domain), path) for path in _written(domain, definition)
+                    (LiveDomain(host, domain), path) for path in written(domain, definition)
                 ]
     return Presence(definition, tuple(live), unanswered, tuple(doubtful), tuple(writers))
 
 
-def _written(domain: Domain, definition: Definition) -> list[str]:
+def written(domain: Domain, definition: Definition) -> list[str]:
     """The disks of this definition that another's domain writes to, unless both share it.
 
     A LUN may have another name there: one with the same WWID is it.

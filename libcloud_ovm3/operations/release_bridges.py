@@ -230,7 +230,7 @@ def _is_unneeded(snapshot: EstateSnapshot, use: Use) -> bool:
     if vm.doubts:
         return False
     if not vm.live:
-        return vm.state in (State.STOPPED, State.PENDING)
+        return vm.state in (State.STOPPED, State.PENDING, State.SUSPENDED)
     places = [live.host.id for live in vm.live]
     if vm.state is not State.RUNNING or len(places) != 1:
         return False

@@ -8,6 +8,7 @@ client that starts it elsewhere in the moment after the last read.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 from libcloud_ovm3.errors import AgentFault, OutcomeUnknown, PreconditionFailed
 from libcloud_ovm3.estate.definitions import Definition
@@ -20,6 +21,7 @@ from libcloud_ovm3.estate.states import State
 from libcloud_ovm3.estate.vm_bridges import bridges_of
 from libcloud_ovm3.estate.vms import VM, EstateSnapshot, LiveDomain, read_estate
 from libcloud_ovm3.operations import doors
+from libcloud_ovm3.operations.claim_looks import is_on
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.placement import choose_host, is_host
 from libcloud_ovm3.operations.preconditions import require_unchanged, why_unknown
@@ -31,6 +33,7 @@ from libcloud_ovm3.operations.presence import (
     read_presence,
 )
 from libcloud_ovm3.operations.same_macs import require_own_macs
+from libcloud_ovm3.operations.saved_memory import WAYS_OUT, discard, require_restorable
 from libcloud_ovm3.operations.vlan_bridges import StartNetworks, bridged
 from libcloud_ovm3.progress import waiting
 
@@ -38,15 +41,42 @@ from libcloud_ovm3.progress import waiting
 _STARTED = frozenset({State.RUNNING, State.PENDING, State.PAUSED, State.REBOOTING})
 
 
+# What becomes of the saved memory of a suspended guest: then it is not started; it is discarded
+# first; it is what is started.
+KEEP, DISCARD, RESTORE = "keep", "discard", "restore"
+
+
+@dataclass(frozen=True)
+class Started:
+    """A VM that was started.
+
+    :ivar snapshot, vm: what was read right before.
+    :ivar live: where it is live now; None: it was running already.
+    :ivar notices: for the user.
+    """
+
+    operation: Operation
+    snapshot: EstateSnapshot
+    vm: VM
+    live: LiveDomain | None = None
+    notices: tuple[str, ...] = ()
+
+
 def start(
-    estate: Estate, vm_id: str, host_id: str | None = None, *, force: bool = False
-) -> list[str]:
+    estate: Estate,
+    vm_id: str,
+    host_id: str | None = None,
+    *,
+    force: bool = False,
+    saved: str = KEEP,
+) -> Started:
     """Start a stopped VM; a running one is left as it is.
 
     :param host_id: the host to start it on, by its uuid or address; None: of those that can take
         it the one that all clients prefer for this VM.
     :param force: start it although a live VM has a MAC address of its on the same network.
-    :return: notices for the user.
+    :param saved: what becomes of the saved memory of a suspended guest: KEEP, DISCARD or RESTORE.
+        A restored one is paused.
     :raises NodeNotFound: there is no such VM.
     :raises PreconditionFailed: it is not proven to be stopped, a disk is in use, no host can take
         it, or a live VM has a MAC address of its on the same network. Nothing was sent.
@@ -59,8 +89,8 @@ def start(
         snapshot = read_estate(estate, HARDWARE, *([NETWORK] if bridges else []))
         vm = snapshot.vm(vm_id)
         if vm.state is State.RUNNING:
-            return _running_already(vm, host_id)
-        _require_stopped(vm, snapshot)
+            return Started(operation, snapshot, vm, notices=_running_already(vm, host_id))
+        _require_stopped(vm, snapshot, saved)
         if not is_second:
             bridges = bridges_of(vm.definition.config)
             before_second_look(estate, vm.name, vm.id)
@@ -76,22 +106,25 @@ def start(
         if cards.made:  # it took some seconds
             _require_free(estate, snapshot, vm)
         require_unchanged(host, vm.definition)
-        _, notices = start_on(
+        discarded = discard(operation, snapshot, vm) if saved == DISCARD else []
+        live, notices = start_on(
             operation,
             host,
             snapshot.hosts,
             vm.definition,
             snapshot.defined_ids,
             snapshot.hosts_off,
+            restoring=saved == RESTORE,
         )
-    return [*cards.notices, *notices, *same_macs]
+    all_notices = (*cards.notices, *discarded, *notices, *same_macs)
+    return Started(operation, snapshot, vm, live, all_notices)
 
 
-def _running_already(vm: VM, host_id: str | None) -> list[str]:
+def _running_already(vm: VM, host_id: str | None) -> tuple[str, ...]:
     """What to say of a VM that runs: that it does so elsewhere than it was to be started."""
     if host_id is None or any(is_host(one.host, host_id) for one in vm.live):
-        return []
-    return [f"VM {vm.label} runs already, and not on {host_id}: {vm.where()}; nothing was sent"]
+        return ()
+    return (f"VM {vm.label} runs already, and not on {host_id}: {vm.where()}; nothing was sent",)
 
 
 def _require_free(estate: Estate, snapshot: EstateSnapshot, vm: VM) -> None:
@@ -99,14 +132,20 @@ def _require_free(estate: Estate, snapshot: EstateSnapshot, vm: VM) -> None:
         require_free(estate, snapshot.hosts, vm.definition)
 
 
-def _require_stopped(vm: VM, snapshot: EstateSnapshot) -> None:
-    """Only what is proven to be stopped may be started.
+def _require_stopped(vm: VM, snapshot: EstateSnapshot, saved: str) -> None:
+    """Only what is proven to be stopped may be started, and only what was saved be restored.
 
     :raises PreconditionFailed: otherwise; says why it is not proven.
     """
-    if vm.state is State.STOPPED:
+    is_suspended = vm.state is State.SUSPENDED and not vm.live
+    if saved == RESTORE and is_suspended:
+        require_restorable(vm)
         return
-    if vm.state is State.PENDING and not vm.live:
+    if (vm.state is State.STOPPED and saved != RESTORE) or (is_suspended and saved == DISCARD):
+        return
+    if is_suspended:
+        why = f"it is suspended: {WAYS_OUT}"
+    elif vm.state is State.PENDING and not vm.live:
         why = "its creation was not completed; destroy it and create it again"
     elif vm.state is State.UNKNOWN and not vm.live:
         why = why_unknown(vm, snapshot)
@@ -122,12 +161,14 @@ def start_on(
     definition: Definition,
     defined_ids: Collection[str],
     hosts_off: Sequence[HostOff] = (),
+    restoring: bool = False,
 ) -> tuple[LiveDomain, list[str]]:
     """Start a VM on a host: send the request once, then read what came of it.
 
     :param hosts: all hosts that may run it.
     :param defined_ids: the uuids of all definitions (see :func:`.matches`).
     :param hosts_off: those that count as running nothing, because the user says so.
+    :param restoring: as for :func:`.doors.start_vm`.
     :return: where it is live now, and notices for the user.
     :raises PreconditionFailed: it is live already, another VM writes to one of its disks according
         to the lists, or a host is unreachable; nothing was sent.
@@ -137,14 +178,18 @@ def start_on(
     """
     label = f"VM {definition.name!r} ({definition.uuid})"
     failed: AgentFault | OutcomeUnknown | None = None
-    with waiting(f"starting VM {definition.name!r} on {host.label}", vm=definition.uuid):
+    verb, verbing = ("restore", "restoring") if restoring else ("start", "starting")
+    with waiting(f"{verbing} VM {definition.name!r} on {host.label}", vm=definition.uuid):
         try:
-            doors.start_vm(operation, host, hosts, definition, defined_ids, hosts_off)
+            doors.start_vm(operation, host, hosts, definition, defined_ids, hosts_off, restoring)
         except (AgentFault, OutcomeUnknown) as error:
             failed = error
-        presence = _read_outcome(operation, host, hosts, definition, defined_ids, failed)
-    if _has_started(presence, host, failed):
-        notices = [f"{label} is running on {host.label}, although {failed}"] if failed else []
+        # A restored one is settled by its claim, which is paused; any other has to run.
+        is_settled = failed is None or (restoring and is_on(operation, definition))
+        presence = _read_outcome(operation, host, hosts, definition, defined_ids, is_settled)
+    if _has_started(presence, host, is_settled):
+        now = "was restored" if restoring else "is running"
+        notices = [f"{label} {now} on {host.label}, although {failed}"] if failed else []
         return presence.live[0], notices
     is_read = host.label not in presence.unanswered
     if isinstance(failed, AgentFault) and not presence.live and is_read:
@@ -153,14 +198,16 @@ def start_on(
         "It may still start. The request is not repeated; if you start it again, do so on the same "
         f"host, which refuses a second one: ex_location={host.server.uuid!r}"
     )
+    if restoring:
+        advice = "It may still come. The request is not repeated; its claim says what becomes of it"
     raise operation.incomplete(
-        f"{label}: the request to start it on {host.label} was sent once"
+        f"{label}: the request to {verb} it on {host.label} was sent once"
         f"{f' and failed ({failed})' if failed else ''}; {presence.described()}. "
         f"{'Manual intervention is required' if presence.live else advice}",
         left=(definition.uuid,),
         nodes=[presence.summary],
         host=str(host.address),
-        function="start_vm",
+        function="restore_vm" if restoring else "start_vm",
     ) from failed
 
 
@@ -170,24 +217,22 @@ def _read_outcome(
     hosts: Sequence[HostView],
     definition: Definition,
     defined_ids: Collection[str],
-    failed: AgentFault | OutcomeUnknown | None,
+    is_settled: bool,
 ) -> Presence:
     """Read until it has started, some times at most: the list may be stale, the effect late."""
     presence = read_presence(hosts, definition, defined_ids)
     for _ in range(READS - 1):
-        if _has_started(presence, host, failed):
+        if _has_started(presence, host, is_settled):
             break
         operation.estate.clock.sleep(POLL)
         presence = read_presence(hosts, definition, defined_ids)
     return presence
 
 
-def _has_started(
-    presence: Presence, host: HostView, failed: AgentFault | OutcomeUnknown | None
-) -> bool:
+def _has_started(presence: Presence, host: HostView, is_settled: bool) -> bool:
     """Whether it is live on this host alone. After a failure it has to run: one that is being built
     may be withdrawn (xend.md 3).
     """
     if len(presence.live) != 1 or presence.live[0].host.label != host.label:
         return False
-    return presence.state is State.RUNNING if failed else presence.state in _STARTED
+    return presence.state in _STARTED if is_settled else presence.state is State.RUNNING

@@ -16,6 +16,7 @@ from libcloud_ovm3.operations import doors
 from libcloud_ovm3.operations.claims_door import look_once_more
 from libcloud_ovm3.operations.limits import STOP_LIMIT
 from libcloud_ovm3.operations.operation import Operation
+from libcloud_ovm3.operations.power_cut import require_asked
 from libcloud_ovm3.operations.preconditions import only_live_domain, require_certain, why_unknown
 from libcloud_ovm3.operations.presence import POLL, Presence, before_second_look, read_presence
 from libcloud_ovm3.operations.release_bridges import bridges_of_vm, read_uses, release, settled
@@ -31,7 +32,8 @@ def stop(estate: Estate, vm_id: str, force: bool = False, limit: float = STOP_LI
     :param limit: seconds to wait for it to be gone.
     :return: notices for the user: what could not be read, what the agent reported.
     :raises NodeNotFound: there is no such VM.
-    :raises PreconditionFailed: it is live twice, migrating, paused, or where it runs is unknown.
+    :raises PreconditionFailed: it is live twice, migrating, paused, where it runs is unknown, or
+        its guest would not be asked (:mod:`.power_cut`).
         Nothing was sent.
     :raises AgentFault: the agent refused, and reading its state has shown that it still runs.
     :raises WaitTimeout: the limit is over and it still runs; nothing more was done.
@@ -43,6 +45,8 @@ def stop(estate: Estate, vm_id: str, force: bool = False, limit: float = STOP_LI
         if vm.live:
             break
         require_certain(vm, snapshot)
+        if vm.state is State.SUSPENDED:
+            return [f"VM {vm.label} is suspended, and was left so: no host runs it"]
         if vm.state not in (State.STOPPED, State.PENDING):
             raise PreconditionFailed(
                 f"VM {vm.label} may be running: {why_unknown(vm, snapshot)}", nodes=[vm.summary]
@@ -57,7 +61,8 @@ def stop(estate: Estate, vm_id: str, force: bool = False, limit: float = STOP_LI
             f"ex_force=True powers it off",
             nodes=[vm.summary],
         )
-    notices = stop_live(operation, snapshot, vm, force, limit)
+    notices = [] if force else require_asked(estate, vm)
+    notices += stop_live(operation, snapshot, vm, force, limit)
     return notices + [f"{why}; what runs there is unknown" for why in snapshot.unseen]
 
 

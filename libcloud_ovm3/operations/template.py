@@ -49,12 +49,13 @@ class TemplateDisk:
 class DiskCopy:
     """A disk of a new VM, and of what it is a copy.
 
-    :ivar system: where the storage plug-in has mounted the repository of the source.
+    :ivar system: where the storage plug-in has mounted the repository of the source; None: nowhere,
+        as a host module copies it.
     :ivar source: absolute, on the hosts, as ``target``.
     :ivar size_bytes: the size of the source.
     """
 
-    system: FileSystem
+    system: FileSystem | None
     source: str
     size_bytes: int
     target: str
@@ -224,17 +225,34 @@ def contents(
         copy = DiskCopy(system, source, size, target)
         return Contents((copy,), (f"file:{target},xvda,w",), content.settings), []
     copies = [_copy(system, content, begin, n) for n in range(len(content.disks))]
-    targets = iter(copies)
-    entries: list[str] = []
-    notices: list[str] = []
-    for entry in content.config.disks:
-        if entry.is_cdrom:
-            entries.append(_drive(snapshot, host, image, entry, notices))
-        else:
-            location = next(targets).target
-            entries.append(format_disk(replace(entry, location=location)))
+    targets = [copy.target for copy in copies]
+    entries, notices = entries_like(snapshot, host, image.label, content.config, targets)
     settings = settings_of(content.config, memory_mb)
-    return Contents(tuple(copies), tuple(entries), settings), notices
+    return Contents(tuple(copies), entries, settings), notices
+
+
+def entries_like(
+    snapshot: EstateSnapshot,
+    host: HostView,
+    label: str,
+    config: VMConfig,
+    targets: Sequence[str],
+) -> tuple[tuple[str, ...], list[str]]:
+    """The disk list of a copy of a template or a VM, and notices for the user.
+
+    :param host: where the copy may be started.
+    :param label: how messages name what it is a copy of.
+    :param targets: the paths of its own disks, in the order of those of the vm.cfg.
+    """
+    own = iter(targets)
+    notices: list[str] = []
+    entries = [
+        _drive(snapshot, host, label, entry, notices)
+        if entry.is_cdrom
+        else format_disk(replace(entry, location=next(own)))
+        for entry in config.disks
+    ]
+    return tuple(entries), notices
 
 
 def _copy(system: FileSystem, content: TemplateContent, begin: str, number: int) -> DiskCopy:
@@ -267,7 +285,7 @@ def new_file_name(begin: str, number: int, source: str) -> str:
 
 
 def _drive(
-    snapshot: EstateSnapshot, host: HostView, image: Image, entry: DiskEntry, notices: list[str]
+    snapshot: EstateSnapshot, host: HostView, label: str, entry: DiskEntry, notices: list[str]
 ) -> str:
     """A CD drive with its medium; an empty one, if the host does not have the medium, or if that is
     the seed of a VM, which has its secrets.
@@ -281,8 +299,8 @@ def _drive(
     theirs = vm_of(entry.path)
     why = f"the seed of VM {theirs}" if theirs else f"a medium that {host.label} does not have"
     notices.append(
-        f"{image.label}: the CD drive {entry.device} is empty, as the template names "
-        f"{entry.path}, {why}"
+        f"{label}: the CD drive {entry.device} is empty in the copy, as it names {entry.path}, "
+        f"{why}"
     )
     return format_disk(replace(entry, scheme="", location=""))
 

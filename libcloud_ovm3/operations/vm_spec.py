@@ -70,18 +70,11 @@ def check(spec: VMSpec) -> None:
 
     :raises InvalidArgument: a value is wrong.
     """
-    if not isinstance(spec.name, str) or not spec.name.strip():
-        raise InvalidArgument(f"name {spec.name!r}: expected a non-empty string")
-    _require_plain("name", spec.name)
-    _require_plain("ex_description", spec.description)
+    require_name(spec.name)
+    require_description(spec.description)
     _require_plain("ex_idempotency_key", spec.key)
     if len(spec.key) > _LONGEST_KEY:
         raise InvalidArgument(f"ex_idempotency_key: expected at most {_LONGEST_KEY} characters")
-    if is_creating_mark(spec.description):
-        raise InvalidArgument(
-            f"ex_description {spec.description!r}: this is how a node is marked that is being "
-            f"created; use other words"
-        )
     require_progress(spec.progress)
     is_hvm_wanted(spec.domain_type)
     for what, number in (
@@ -93,6 +86,23 @@ def check(spec: VMSpec) -> None:
     disk_gb = spec.disk_gb
     if not isinstance(disk_gb, int | float) or isinstance(disk_gb, bool) or not disk_gb >= 0:
         raise InvalidArgument(f"disk in GB {disk_gb!r}: expected a number, 0 or more")
+
+
+def require_name(name: str) -> None:
+    """:raises InvalidArgument: it cannot be the display name of a VM."""
+    if not isinstance(name, str) or not name.strip():
+        raise InvalidArgument(f"name {name!r}: expected a non-empty string")
+    _require_plain("name", name)
+
+
+def require_description(text: str) -> None:
+    """:raises InvalidArgument: it cannot be the description of a VM."""
+    _require_plain("ex_description", text)
+    if is_creating_mark(text):
+        raise InvalidArgument(
+            f"ex_description {text!r}: this is how a node is marked that is being created; use "
+            f"other words"
+        )
 
 
 def checked_key(key: str | None) -> str:

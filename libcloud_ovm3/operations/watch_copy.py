@@ -70,7 +70,7 @@ def _tell(
 def _reached(plan: VMPlan, copy: DiskCopy) -> int | None:
     """The size that the file has reached; None: unknown. It may not be there yet."""
     try:
-        if plan.host.module is not None:
+        if plan.host.module is not None or plan.system is None:
             found = stat_size(plan.host, copy.target)
         else:
             found = file_size(plan.system, copy.target)

@@ -91,6 +91,22 @@ def accept(
     return _written(operation, host, definition, "its vm.cfg was to be accepted", send)
 
 
+def discard(
+    operation: Operation, host: HostView, definition: Definition, claim: VMClaim, words: str
+) -> VMClaim:
+    """Discard what was saved of a guest, by the word of a person: it is never restored then.
+
+    :raises PreconditionFailed: the host refuses.
+    :raises OperationIncomplete: whether it is written is unknown.
+    """
+
+    def send(module: HostModule, own: str) -> VMClaim:
+        place = (*_place(definition), claim.folder, claim.version)
+        return module.discard_saved(operation.client, own, *place, words)
+
+    return _written(operation, host, definition, "what is saved was to be discarded", send)
+
+
 _MOST = 500  # characters that the module takes
 _MOST_OF_CLIENT = 32
 

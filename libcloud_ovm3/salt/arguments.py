@@ -46,7 +46,10 @@ def _as_type(name: str, value: Any, annotation: str) -> Any:  # noqa: PLR0911 (o
     words = set(re.findall(r"\w+", annotation))
     if "bool" in words:
         return parse_flag(value, name)
-    if (name == "size" or "int" in words) and "OVM3Network" not in words:
+    if name == "cpus":
+        return value  # numbers or a text, which the driver checks
+    is_number = "int" in words or (name == "size" and "NodeSize" not in words)
+    if is_number and "OVM3Network" not in words:
         return parse_number(value, name)
     if "float" in words:
         return parse_seconds(value, name, may_be_zero=True)

@@ -69,6 +69,7 @@ class Domain:
     :param off_bridge: Device ids of NICs whose bridge was stopped under them.
     :param leaving: Devices to be removed: {"kind", "key", "at", "force"}.
     :param adopted: Whether xend was restarted since the domain's start.
+    :param set_since: The options that were set since that restart.
     :param seed: A random uuid that identifies it across restarts and migrations.
     :param real: Whether a machine runs its guest (machines/), which decides by itself what it does.
     :param error: Why the start failed.
@@ -102,6 +103,7 @@ class Domain:
     off_bridge: list[int] = field(default_factory=list)
     leaving: list[dict[str, Any]] = field(default_factory=list)
     adopted: bool = False
+    set_since: list[str] = field(default_factory=list)
     seed: str = ""
     real: bool = False
     error: str = ""

@@ -47,7 +47,7 @@ from libcloud_ovm3.agent.object_types import (
     block_sum,
 )
 from libcloud_ovm3.agent.vm_changes import VMChange, VMReading
-from libcloud_ovm3.agent.vm_claims import RepositoryClaims, VMClaim
+from libcloud_ovm3.agent.vm_claims import Expectation, RepositoryClaims, VMClaim
 from libcloud_ovm3.errors import AgentFault, InvalidArgument, MalformedResponse, ReadOnly
 
 from .conftest import PASSWORD
@@ -237,6 +237,9 @@ CALLS: list[tuple[str, tuple[Any, ...], tuple[Any, ...], Any, Any]] = [
     ("claim_vm", (*W, "r", "d", ("h",)), (*W, "r", "d", ["h"]), CLAIM, VMClaim(**READ_CLAIM)),
     ("change_claimed_vm", (*W, "r", "d", "f", 7, "", "stop_vm", [True]),
      (*W, "r", "d", "f", 7, "", "stop_vm", [True]), CLAIM, VMClaim(**READ_CLAIM)),
+    ("expect_vm", (*W, "r", "d"), (*W, "r", "d"),
+     {"host": "h", "boot": "b", "address": "192.0.2.1", "why": ""},
+     Expectation("h", "b", "192.0.2.1", "")),
     ("settle_claim", (*W, "r", "d"), (*W, "r", "d"), CLAIM, VMClaim(**READ_CLAIM)),
     ("take_out_host", (*W, "r", "d", "f", 7, "h", "off"), (*W, "r", "d", "f", 7, "h", "off"), CLAIM,
      VMClaim(**READ_CLAIM)),
@@ -245,6 +248,8 @@ CALLS: list[tuple[str, tuple[Any, ...], tuple[Any, ...], Any, Any]] = [
     ("leave_claims", (*W, True), (*W, True), {"named": ["x"]}, ("x",)),
     ("accept_vm_cfg", (*W, "r", "d", "f", 7, "0"), (*W, "r", "d", "f", 7, "0"), CLAIM,
      VMClaim(**READ_CLAIM)),
+    ("discard_saved", (*W, "r", "d", "f", 7, "x"), (*W, "r", "d", "f", 7, "x"),
+     {**CLAIM, "saved": "o"}, VMClaim(**READ_CLAIM, saved="o")),
     ("set_control_interface", (*W, "c0", "169.254.1.1", 16), (*W, "c0", "169.254.1.1", 16),
      None, None),
     ("bridges", (), (), [BRIDGE, {**BRIDGE, "made": {}, "users": []},
@@ -444,6 +449,7 @@ def test_nothing_that_comes_ends_in_a_crash(answer: Any) -> None:
         ("claim_vm", (*W, "r", "d", []), {**CLAIM, "hosts": ["h"]}),
         ("list_claims", ("r",), {"folder": "f", "claims": [], "hosts": [{"host": "h"}]}),
         ("settle_claim", (*W, "r", "d"), {**CLAIM, "hosts": [{"host": "h"}]}),
+        ("expect_vm", (*W, "r", "d"), {"host": "h", "boot": "b", "address": "192.0.2.1"}),
         ("change_claimed_vm", (*W, "r", "d", "f", 7, "", "stop_vm", []), {**CLAIM, "kind": None}),
         ("repository", ("r",), {**PAGES, "aside": None}),
         ("repository", ("r",), {**PAGES, "aside": [{}]}),

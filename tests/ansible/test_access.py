@@ -31,7 +31,15 @@ PIN = "ab" * 32
 OPTIONS = {*ARGUMENTS, "estate"}
 # Those of the module alone (test_real.py compares them with what ansible-doc shows).
 OF_THE_MODULE = {"location", "start", "force", "stop_timeout", "minimum_age", "delete_disks"}
-OF_THE_MODULE |= {"unguarded", "hosts_off", "ssh_port", "memory_mb", *NOT_COMPARED, *RECORDED}
+OF_THE_MODULE |= {
+    "unguarded",
+    "migrate",
+    "hosts_off",
+    "ssh_port",
+    "memory_mb",
+    *NOT_COMPARED,
+    *RECORDED,
+}
 # What a user of Ansible has other means for, what tests need, what libcloud's other drivers have.
 NOT_OFFERED = {"ex_estate", "ex_strict", "ex_read_only", "timeout", "secure", "ex_clock"}
 NOT_OFFERED |= {"api_name", "api_version", "backoff", "path", "project", "region", "retry_delay"}
@@ -94,7 +102,8 @@ def test_no_message_names_an_argument_of_python() -> None:
     assert len(named) > 15
     assert not [text for text in texts if re.search(r"\bex_(?!clock)", with_options(text))]
     named -= {"ex_clock", "ex_allow_same_name", "ex_power_off"}  # the collection gives no such
-    named -= {"ex_erase", "ex_confirm"}
+    named -= {"ex_erase", "ex_confirm", "ex_live"}
+    named -= {"ex_boot_order", "ex_cpu_cap", "ex_cpu_weight", "ex_max_cpus", "ex_max_memory_mb"}
     # Of the storage driver, and of imports, which the collection has none of.
     named -= {"ex_containers_repository", "ex_delete_upload", "ex_expiry", "ex_finish_import"}
     named -= {"ex_kind", "ex_list_uploads", "ex_resume"}
@@ -122,6 +131,7 @@ def test_no_message_names_an_argument_of_python() -> None:
         "ex_release_networks": "`ovm3 network release`",
         "ex_attach_nic": "`ovm3 vm attach-nic`",
         "ex_detach_nic": "`ovm3 vm detach-nic`",
+        "ex_pin_node": "`ovm3 vm pin`",
         "ex_remove_seed": "`ovm3 vm remove-seed`",
         "ex_set_metadata": "`ovm3 vm set-metadata`",
         "ex_update_nic": "`ovm3 vm update-nic`",

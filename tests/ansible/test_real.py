@@ -386,7 +386,7 @@ def test_the_life_of_a_vm(lab: tuple[Controller, Simulator]) -> None:
     assert unchanged["diff"]["before"] == unchanged["diff"]["after"] == created["vm"]
     assert started["warnings"] == [
         f"VM 'web' ({created['vm']['id']}) has 512 MB and 1 CPUs, not 1024 MB and 1 CPUs: VMs that "
-        f"exist are not changed"
+        f"exist are changed with resize: true only"
     ]
     assert (created["vm"]["is_hvm"], created["vm"]["description"]) == (True, "first")
     assert unchanged["not_compared"] == ["image", "disk_gb", "domain_type", "description"]

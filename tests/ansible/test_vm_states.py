@@ -34,15 +34,18 @@ from tests.support import calls_of, driver_for, fingerprints_of, quietly, simula
 NOT_GIVEN = dict.fromkeys(
     "name id image size memory_mb vcpus disk_gb domain_type iso volumes description networks "
     "location delete_disks hosts_off network_format ssh_key key_name user_data metadata "
-    "tags".split()
+    "tags pin".split()
 )
 DEFAULTS = {
     **NOT_GIVEN,
+    "resize": False,
     "start": True,
     "force": False,
     "stop_timeout": 300,
     "minimum_age": 60,
     "unguarded": False,
+    "migrate": False,
+    "discard_saved": False,
 }
 IMAGE: dict[str, Any] = {"image": "oracle-linux-6", "size": "tiny"}
 
@@ -83,6 +86,7 @@ TABLE: dict[tuple[str, str], tuple[str | None, list[str]]] = {
     ("on", "present"): ("running", []),
     ("on", "started"): ("running", []),
     ("on", "stopped"): ("stopped", ["stop_vm"]),
+    ("on", "paused"): ("paused", ["pause_vm"]),
     ("on", "absent"): (None, ["stop_vm", "delete_vm"]),
     ("new", "present"): ("running", [*CREATED, "start_vm"]),
     ("new", "started"): ("running", [*CREATED, "start_vm"]),
@@ -120,6 +124,30 @@ def test_reboot_is_a_change_each_time(sim: Simulator) -> None:
     assert calls_of(sim, "reboot_vm") == []
     task(sim, "on", "rebooted")
     assert calls_of(sim, "reboot_vm") == ["reboot_vm"]
+
+
+def test_a_guest_stands_still_and_goes_on() -> None:
+    with simulate(hosts=2, vms=0, host_module=True) as sim:
+        sim.add_vm("on", running_on=0)
+        quietly(task, sim, "on", "reset")
+        task(sim, "on", "paused")
+        task(sim, "on", "started")
+        for state, after in (
+            ("suspended", "suspended"),
+            ("started", "running"),
+            ("reset", "running"),
+        ):
+            assert task(sim, "on", state, check=True).would_change
+            sim.calls.clear()
+            done = task(sim, "on", state)
+            assert done.after is not None
+            assert done.after["state"] == state_of(sim, "on") == after
+        assert calls_of(sim, "stop_vm", "start_vm") == ["stop_vm", "start_vm"]
+        task(sim, "on", "suspended")
+        with pytest.raises(PreconditionFailed, match="is suspended"):
+            task(sim, "on", "absent")
+        quietly(task, sim, "on", "started", discard_saved=True, warnings=[])
+        assert state_of(sim, "on") == "running"
 
 
 def test_check_mode_fails_where_the_task_fails(sim: Simulator) -> None:
@@ -263,8 +291,11 @@ def test_differences_are_told_and_nothing_is_changed(sim: Simulator) -> None:
         task(sim, "off", "present", **options)
     other: tuple[tuple[dict[str, Any], str], ...] = (
         ({"size": "medium", "vcpus": 8}, "has 512 MB and 1 CPUs, not 2048 MB and 8 CPUs: VMs"),
-        ({"memory_mb": 768}, "has 512 MB, not 768 MB: VMs that exist are not changed"),
-        ({"vcpus": 8}, "has 1 CPUs, not 8 CPUs: VMs that exist are not changed"),
+        (
+            {"memory_mb": 768},
+            "has 512 MB, not 768 MB: VMs that exist are changed with resize: true only",
+        ),
+        ({"vcpus": 8}, "has 1 CPUs, not 8 CPUs: VMs that exist are changed with resize: true only"),
     )
     for options, text in other:
         warnings: list[str] = []
@@ -276,6 +307,28 @@ def test_differences_are_told_and_nothing_is_changed(sim: Simulator) -> None:
     task(sim, "on", "present", location="ovm-2", warnings=warnings)
     assert re.search(r"is running on .* and not on ovm-2: VMs that exist are not moved", *warnings)
     assert calls_of(sim, *WRITES) == []
+
+
+def test_resized_and_pinned_if_the_task_says_so(sim: Simulator) -> None:
+    """Before a start; a second time nothing is sent. What a running VM cannot have is an error."""
+    more: dict[str, Any] = {"size": "small", "vcpus": 2, "resize": True, "pin": "1"}
+    checked = task(sim, "off", "started", check=True, **more)
+    assert checked.would_change
+    assert checked.after is not None
+    assert checked.after["vcpus"] == 2
+    assert calls_of(sim, *WRITES) == []
+    done = task(sim, "off", "started", **more)
+    assert calls_of(sim, *WRITES) == ["configure_vm", "configure_vm", "start_vm"]
+    assert done.vm is not None
+    live = done.vm["settings"]["live"]
+    assert (live["memory_mb"], live["vcpus"], live["cpus"]) == (1024, 2, "1")
+    sim.calls.clear()
+    assert not task(sim, "off", "started", check=True, **more).would_change
+    assert task(sim, "off", "present", **more).before == done.vm
+    assert calls_of(sim, *WRITES) == []
+    task(sim, "off", "present", pin="all")
+    with pytest.raises(PreconditionFailed, match="it was started with at most 1024 MB"):
+        task(sim, "off", "present", memory_mb=2048, resize=True)
 
 
 def test_a_size_that_is_not_known_is_not_taken_for_the_same(sim: Simulator) -> None:

@@ -136,9 +136,14 @@ def prepare(sim: Simulator, line: str) -> dict[str, str]:
         [node] = [one for one in driver.list_nodes() if one.name == "web-1"]
         driver.start_node(node)
         clock_of(sim).sleep(100)
-    if " vm resume " in line:
-        [node] = [one for one in driver.list_nodes() if one.name == "web-1"]
+    if any(f" vm {one} " in line for one in ("pause", "unpause", "suspend", "resume", "reset")):
+        [node] = [one for one in driver.list_nodes() if one.name in line]
         driver.start_node(node)
+    if " vm unpause " in line:
+        driver.ex_pause_node(node)
+    if " vm resume " in line and "--on" in line:
+        driver.ex_suspend_node(node)
+    elif " vm resume " in line:
         sim.misbehave("fault", "unpause_vm", times=9)
         with pytest.raises(Ovm3Error):
             driver.create_volume_snapshot(driver.ex_list_volumes(node)[0], "s", ex_pause=True)

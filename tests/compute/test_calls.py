@@ -65,10 +65,22 @@ def resume_what_runs(driver: Any, node: Any) -> None:
         driver.ex_resume_node(node)
 
 
+def suspend_with_a_claim(driver: Any, node: Any) -> None:
+    """Without the module it has none, and is refused, after reading."""
+    with contextlib.suppress(PreconditionFailed):
+        driver.ex_suspend_node(node)
+
+
 def settle_what_runs(driver: Any, node: Any) -> None:
     """Without the module it has no claim; with it, this is its first one."""
     with contextlib.suppress(PreconditionFailed):
         driver.ex_settle_node(node)
+
+
+def empty_to_itself(driver: Any, node: Any) -> None:
+    host = node.extra["host_id"]
+    with pytest.raises(PreconditionFailed, match="no other host"):
+        driver.ex_migrate_all(host, ex_to=[host])
 
 
 def while_in_use(action: Callable[[str], Any]) -> None:
@@ -93,6 +105,7 @@ METHODS: dict[str, Callable[[Any, Any], Any]] = {
     "ex_get_node_details": lambda driver, node: driver.ex_get_node_details(node),
     "ex_get_node_by_name": lambda driver, node: driver.ex_get_node_by_name(node.name),
     "ex_list_own_disks": lambda driver, node: driver.ex_list_own_disks(node),
+    "ex_fits": lambda driver, node: driver.ex_fits(node, node.extra["host_id"], "start"),
     "ex_list_orphans": lambda driver, node: driver.ex_list_orphans(),
     "list_volumes": lambda driver, node: driver.list_volumes(),
     "ex_list_volumes": lambda driver, node: driver.ex_list_volumes(node),
@@ -164,9 +177,21 @@ METHODS: dict[str, Callable[[Any, Any], Any]] = {
     ),
     "ex_import_image": lambda driver, node: import_disk(driver),
     "ex_finish_import": lambda driver, node: driver.ex_finish_import(driver.image, ex_size_bytes=9),
+    "ex_clone_node": lambda driver, node: quietly(driver.ex_clone_node, node, "clone"),
+    "ex_pause_node": lambda driver, node: driver.ex_pause_node(node),
+    "ex_unpause_node": lambda driver, node: driver.ex_unpause_node(node),
+    "ex_suspend_node": suspend_with_a_claim,
     "ex_resume_node": resume_what_runs,
+    "ex_reset_node": lambda driver, node: driver.ex_reset_node(node),
     "ex_settle_node": settle_what_runs,
+    "ex_migrate_node": lambda driver, node: driver.ex_migrate_node(node, node.extra["host_id"]),
+    "ex_migrate_all": empty_to_itself,
     "ex_set_metadata": lambda driver, node: with_keys(driver.ex_set_metadata, node, {"a": "b"}),
+    "ex_resize_node": lambda driver, node: driver.ex_resize_node(node, ex_cpu_cap=50),
+    "ex_rename_node": lambda driver, node: driver.ex_rename_node(node, "new name"),
+    "ex_update_node": lambda driver, node: driver.ex_update_node(node, ex_description="x"),
+    "ex_pin_node": lambda driver, node: driver.ex_pin_node(node, "1"),
+    "ex_pinning_report": lambda driver, node: driver.ex_pinning_report(),
     "list_key_pairs": lambda driver, node: with_keys(driver.list_key_pairs),
     "get_key_pair": lambda driver, node: with_keys(driver.get_key_pair, "key"),
     "create_key_pair": lambda driver, node: with_keys(driver.create_key_pair, "new"),
@@ -190,12 +215,19 @@ ON_VOLUMES = (
     "ex_copy_to_secondary",
     "attach_volume",
 )
-ON_STOPPED = ("create_image", "delete_image", "copy_image", "ex_insert_iso", "ex_eject_iso")
+ON_STOPPED = (
+    "ex_clone_node",
+    "create_image",
+    "delete_image",
+    "copy_image",
+    "ex_insert_iso",
+    "ex_eject_iso",
+)
 ONLY_READ = tuple(
-    name for name in METHODS if name.removeprefix("ex_").startswith(("list_", "get_"))
+    name for name in METHODS if name.removeprefix("ex_").startswith(("list_", "get_", "fits"))
 )
 # One of libcloud_identify for each host that holds any file.
-ASK_WHO_HOLDS = ("start_node", "attach_volume")
+ASK_WHO_HOLDS = ("start_node", "ex_reset_node", "attach_volume")
 
 
 def iso_of(node: Any) -> str:

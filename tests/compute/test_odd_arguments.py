@@ -23,11 +23,12 @@ METHODS = (
     "list_volumes ex_list_volumes ex_get_volume create_volume destroy_volume attach_volume "
     "detach_volume ex_resize_volume ex_copy_volume ex_rename_volume ex_insert_iso ex_eject_iso "
     "create_volume_snapshot destroy_volume_snapshot ex_revert_volume ex_resume_node get_image "
+    "ex_pause_node ex_unpause_node ex_suspend_node ex_reset_node "
     "create_image delete_image copy_image ex_control0 ex_repair_control0 "
     "ex_import_image ex_finish_import "
     "ex_release_networks ex_remove_seed ex_list_nics ex_attach_nic ex_detach_nic ex_update_nic "
     "get_key_pair create_key_pair import_key_pair_from_string import_key_pair_from_file "
-    "delete_key_pair ex_set_metadata"
+    "delete_key_pair ex_set_metadata ex_clone_node"
 ).split()
 POSSIBLE = {"name", "description"}  # of which some of these are good
 

@@ -46,6 +46,7 @@ class Subjects:
     :ivar stopped: a node that is off.
     :ivar network, nic: a network; a card of the running node.
     :ivar paused: a node that an interrupted snapshot has left paused (with the module).
+    :ivar held: a node that was paused until somebody lets it run again.
     :ivar aside: what is set aside (with the module).
     :ivar export: an empty export.
     :ivar secondary: secondary storage, which one host has mounted.
@@ -56,8 +57,10 @@ class Subjects:
     def __init__(self, sim: Simulator, has_module: bool) -> None:
         driver = driver_for(sim)
         self.size, self.template = driver.list_sizes()[0], driver.list_images()[0]
-        for name in ("running", "stopped", "paused"):
+        for name in ("running", "stopped", "paused", "held"):
             driver.create_node(name, self.size, self.template)
+        self.held = driver.ex_get_node_by_name("held")
+        driver.ex_pause_node(self.held)
         self.running = driver.ex_get_node_by_name("running")
         driver.stop_node(driver.ex_get_node_by_name("running"))
         self.iso = next(one for one in driver.list_images() if one.extra["kind"] == "iso")
@@ -118,6 +121,7 @@ Change = Callable[[Driver, Subjects], Any]
 
 CHANGES: dict[str, Change] = {
     "create_node": lambda driver, has: driver.create_node("new", has.size, has.template),
+    "ex_clone_node": lambda driver, has: driver.ex_clone_node(has.stopped, "clone"),
     "start_node": lambda driver, has: driver.start_node(has.stopped),
     "stop_node": lambda driver, has: driver.stop_node(has.running),
     "reboot_node": lambda driver, has: driver.reboot_node(has.running),
@@ -131,7 +135,10 @@ CHANGES: dict[str, Change] = {
     "ex_eject_iso": lambda driver, has: driver.ex_eject_iso(has.running),
     "create_volume_snapshot": lambda driver, has: driver.create_volume_snapshot(has.spare),
     "destroy_volume_snapshot": lambda driver, has: driver.destroy_volume_snapshot(has.snapshot),
+    "ex_pause_node": lambda driver, has: driver.ex_pause_node(has.running),
+    "ex_unpause_node": lambda driver, has: driver.ex_unpause_node(has.held),
     "ex_resume_node": lambda driver, has: driver.ex_resume_node(has.paused),
+    "ex_reset_node": lambda driver, has: driver.ex_reset_node(has.running),
     "ex_create_network": lambda driver, has: driver.ex_create_network("n", 8, None, "bond0"),
     "ex_update_network": lambda driver, has: driver.ex_update_network("spare", ex_mtu=9000),
     "ex_delete_network": lambda driver, has: driver.ex_delete_network("spare"),
@@ -150,6 +157,11 @@ CHANGES: dict[str, Change] = {
     "ex_refresh_repository": lambda driver, has: driver.ex_refresh_repository(has.unmounted),
     "ex_mount_secondary": lambda driver, has: driver.ex_mount_secondary(has.secondary, "ovm-2"),
     "ex_unmount_secondary": lambda driver, has: driver.ex_unmount_secondary(has.secondary),
+    "ex_resize_node": lambda driver, has: driver.ex_resize_node(has.stopped, ex_cpus=7),
+    "ex_rename_node": lambda driver, has: driver.ex_rename_node(has.stopped, "x"),
+    "ex_update_node": lambda driver, has: driver.ex_update_node(has.running, ex_description="x"),
+    "ex_pin_node": lambda driver, has: driver.ex_pin_node(has.running, "0"),
+    "ex_migrate_node": lambda driver, has: driver.ex_migrate_node(has.running, "ovm-2"),
     "create_image": lambda driver, has: driver.create_image(has.stopped, "x"),
     "delete_image": lambda driver, has: driver.delete_image(has.image),
     "ex_import_image": lambda driver, has: driver.ex_import_image(
@@ -163,6 +175,7 @@ CHANGES: dict[str, Change] = {
 WITH_MODULE: dict[str, Change] = {
     # Of one whose claim is free no host has to look: that only reads.
     "ex_settle_node": lambda driver, has: driver.ex_settle_node(has.running),
+    "ex_suspend_node": lambda driver, has: driver.ex_suspend_node(has.running),
     "ex_copy_to_secondary": lambda driver, has: driver.ex_copy_to_secondary(
         has.spare, has.secondary
     ),
@@ -186,7 +199,9 @@ WITH_MODULE: dict[str, Change] = {
 }
 # And what begins with list_, ex_list_ or ex_get_. deploy_node changes something by create_node.
 READS = {"get_image", "get_key_pair", "wait_until_running", "deploy_node", "ex_control0"}
-ELSEWHERE = {  # tests/operations/test_release_bridges.py, test_seeds.py
+READS |= {"ex_pinning_report", "ex_fits"}
+ELSEWHERE = {  # tests/operations/test_release_bridges.py, test_seeds.py, test_migrate.py
+    "ex_migrate_all",
     "ex_release_networks",
     "ex_remove_seed",
 }

@@ -14,7 +14,7 @@ from libcloud_ovm3.agent.documents import Server
 from libcloud_ovm3.agent.hostmodule_types import Holder, Identity
 from libcloud_ovm3.errors import PreconditionFailed
 from libcloud_ovm3.estate.definitions import Definition
-from libcloud_ovm3.estate.holders import HostHolders, _holding, _obstacles, same_files
+from libcloud_ovm3.estate.holders import HostHolders, _holding, obstacles, same_files
 from libcloud_ovm3.estate.hosts import HostView
 
 PATH = "/OVS/Repositories/0004fb/VirtualDisks/one.img"
@@ -55,7 +55,7 @@ def in_the_way(holder: Holder, mode: str = "w") -> list[str]:
     host = HostView(Address("127.0.0.2", 8899), None, server, (), ())  # type: ignore[arg-type]
     config = VMConfig({"uuid": OWN_ID, "disk": [f"file:{DISK},xvda,{mode}"]})
     definition = Definition(REPOSITORY, "0" * 32, config)
-    return _obstacles([HostHolders(host, None, (holder,))], definition)
+    return obstacles([HostHolders(host, None, (holder,))], definition)
 
 
 def vbd(path: str | None = DISK, owner: str | None = OTHER_ID, **more: Any) -> Holder:

@@ -25,7 +25,7 @@ class Host(Dom0):
     The requests are for the VM ``vm`` in ``directory``, whose domain has the ``devices``.
     """
 
-    directory, vm, devices = DIRECTORY, VM, ()
+    directory, vm, devices, peer = DIRECTORY, VM, (), None
 
     def __init__(self, root, name):
         Dom0.__init__(self, root)
@@ -78,6 +78,25 @@ class Host(Dom0):
 
     def xend(self):
         return self
+
+    @property
+    def domain(self):
+        """For ``domain.destroy``."""
+        return self
+
+    def destroy(self, domid):
+        self.write('/calls', 'destroy-%d\n' % domid, 'a')
+        if self.text('/how') != 'destroys nothing':
+            self.xend_does('end', domid)
+            self.receive()
+
+    def receive(self, *domids):
+        """xc_restore writes into these domains."""
+        for number, domid in enumerate(domids or ('',)):
+            folder = '/proc/%d' % (77 + number)
+            if not os.path.isdir(self.own + folder):
+                os.makedirs(self.own + folder)
+            self.write(folder + '/cmdline', 'xc_restore\x004\x00%s\x001' % domid)
 
     def domains_with_state(self, *_):
         listed = [('00000000-0000-0000-0000-000000000000', '0', 'Domain-0')]
@@ -173,7 +192,8 @@ class Agent(object):
 
     def get_services(self, version=None):
         names = ('start_vm', 'stop_vm', 'configure_vm', 'create_vm', 'delete_vm',
-                 'discover_server', 'reboot_vm', 'pause_vm', 'unpause_vm')
+                 'discover_server', 'reboot_vm', 'pause_vm', 'unpause_vm', 'migrate_vm', 'save_vm',
+                 'restore_vm')
         return dict([(name, getattr(self, name)) for name in names])
 
     def discover_server(self):
@@ -215,6 +235,44 @@ class Agent(object):
     def unpause_vm(self, repository, directory):
         self.called('unpause')
         self.host.write('/paused', '')
+
+    def migrate_vm(self, repository, directory, address, live, ssl):
+        """``how``: what is on the source, and on the target, when it has ended."""
+        how = self.called('migrate-%s-%s-%s' % (address, live, ssl)) or 'ends arrives'
+        if how == 'hangs':
+            wait(self.host)
+        here, there = how.split(' ')
+        if there != 'nothing':
+            domid = self.host.peer.xend_does('create', self.host.vm, 'restore')
+            if there == 'half':
+                self.host.peer.receive(domid)
+            elif there == 'fails':
+                self.host.peer.xend_does('end', domid)
+        if here == 'ends':
+            self.host.xend_does('end', self.host.domids()[0])
+        else:
+            raise KeyError('timed out')
+
+    def save_vm(self, repository, directory, checkpoint):
+        how = self.called('save')
+        if how == 'faults':
+            raise KeyError('refused')
+        for domid in self.host.domids():
+            self.host.xend_does('end', domid)
+        self.host.write('/saved', 'yes')
+        if how == 'hangs late':
+            wait(self.host)
+        if how == 'faults late':
+            raise KeyError('too late')
+
+    def restore_vm(self, repository, directory, paused):
+        how = self.called('restore')
+        if how == 'faults':
+            raise KeyError('refused')
+        domid = self.host.xend_does('create', self.host.vm)
+        self.host.write('/paused', '%d' % domid * paused)
+        if how == 'hangs late':
+            wait(self.host)
 
     def configure_vm(self, repository, directory, struct):
         how = self.called('configure')

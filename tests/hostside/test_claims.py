@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from libcloud_ovm3_host import claim_records, claims, documents, errors
+from libcloud_ovm3_host import claim_digests, claim_records, claims, documents, errors
 from libcloud_ovm3_host.compat import plain, to_bytes
 
 A, B, C = ('a', '1'), ('b', '1'), ('c', '1')
@@ -35,6 +35,18 @@ def moving():
     return claims.begun('migrate_vm', on(A), A, REQUEST, B)
 
 
+def saved(outcome, claim=None):
+    claim = dict(claim or claims.begun('save_vm', on(A), A, dict(REQUEST, disks='w\t/d\t/d')),
+                 outcome=outcome)
+    return claims.settled(claim, A, 'nowhere')[0]
+
+
+def restoring(outcome, finding, before='done'):
+    claim = dict(claims.begun('restore_vm', saved(before), B, dict(REQUEST, operation='0b' * 16)),
+                 outcome=outcome)
+    return claims.settled(claim, B, finding)[0]
+
+
 def short(answer):
     claim, why = answer
     assert claim is None or why == ''
@@ -43,6 +55,8 @@ def short(answer):
 
 ALLOWED = {
     'free': (free, ['start_vm', 'delete_vm', 'create_vm', 'configure_vm']),
+    'saved': (lambda: saved('done'), ['restore_vm']),
+    'saved, perhaps': (lambda: saved(''), []),
     'gone': (lambda: claims.settled(doubt(A), A, 'nowhere', False)[0], ['create_vm']),
     'on here': (lambda: on(A), ['stop_vm', 'configure_vm', 'migrate_vm', 'pause_vm', 'save_vm',
                                 'reboot_vm']),
@@ -64,7 +78,7 @@ ALLOWED = {
 def test_what_is_allowed(case):
     make, allowed = ALLOWED[case]
     functions = ('start_vm', 'stop_vm', 'create_vm', 'delete_vm', 'configure_vm', 'migrate_vm',
-                 'reboot_vm', 'pause_vm', 'unpause_vm', 'save_vm', 'trigger_vm')
+                 'reboot_vm', 'pause_vm', 'unpause_vm', 'save_vm', 'restore_vm', 'trigger_vm')
     found = [each for each in functions if not claims.refusal(each, make(), A)]
     assert sorted(found) == sorted(allowed)
 
@@ -121,6 +135,41 @@ def test_two_domains_stop_everything_until_one_is_gone():
     assert (after['kind'], after['error']) == ('on', '')
 
 
+def test_what_is_saved():
+    """Only of what is known to be the last of it; then its disks are held, as of a VM that lives."""
+    operation = REQUEST['operation']
+    assert claims.begun('save_vm', on(A), A, REQUEST)['saved'] == 'unsure ' + operation
+    assert [saved(outcome)['saved'] for outcome in ('done', 'failed', '', 'not done')] == [
+        operation, 'unsure ' + operation, 'unsure ' + operation, '']
+    assert [saved(outcome)['disks'] for outcome in ('done', '', 'not done')] == [
+        'w\t/d\t/d', 'w\t/d\t/d', '']
+    assert saved('done')['kind'] == 'free'
+    gone = dict(claims.begun('save_vm', on(A), A, REQUEST), outcome='done')
+    assert claims.taken_out(gone, 'a')[0]['saved'] == operation
+    seen = claims.settled(claims.settled(gone, A, 'present')[0], A, 'nowhere')[0]
+    assert (seen['saved'], seen['outcome'], seen['function']) == ('', 'done', 'save_vm')
+    elsewhere = claims.settled(gone, C, 'present')[0]  # another tool: what is saved is old
+    assert saved('done', elsewhere)['saved'] == ''
+    assert [claims.settled(gone, A, finding)[0]['saved'] for finding in ('paused', 'two')] == ['', '']
+    again = claims.settled(dict(gone, hosts=[A, B]), A, 'present')[0]
+    assert (again['saved'], again['hosts']) == ('', [A, B])
+
+
+def test_what_is_saved_is_restored_once():
+    operation = REQUEST['operation']
+    made = restoring('done', 'paused')
+    assert (made['kind'], made['saved'], made['paused']) == ('on', '', '0b' * 16)
+    assert restoring('done', 'present')['saved'] == ''
+    assert [restoring(outcome, 'nowhere')['saved'] for outcome in ('failed', 'not done')] == [
+        operation] * 2, 'it was restored paused, and has not run'
+    assert [restoring(outcome, 'nowhere')['saved'] for outcome in ('done', '')] == [
+        'unsure ' + operation] * 2, 'somebody may have let it run'
+    begun = claims.begun('restore_vm', saved('done'), B, REQUEST)
+    assert claims.copy_refusal(begun, 10 ** 6, 1)
+    stopped = claims.settled(claims.begun('stop_vm', begun, B, REQUEST), B, 'nowhere')[0]
+    assert (stopped['kind'], stopped['saved'], stopped['disks']) == ('free', '', '')
+
+
 def test_what_each_look_means():
     one = {'domid': 1, 'incoming': False}
     looks = [claims.after_look(look, 'none') for look in ('works', 'comebacks', 'backends')]
@@ -147,7 +196,7 @@ def test_what_speaks_against_a_start(changed, refused):
     ('1', '1', '2', '1', True), ('1', '1', None, '2', True), ('1', '1', None, '', True)])
 def test_a_definition_is_what_was_read(wanted, read, direct, recorded, refused):
     claim = claims.settled(doubt(A), A, 'nowhere', True, recorded)[0]
-    assert bool(claims.digest_refusal(claim, wanted, read, direct)) == refused
+    assert bool(claim_digests.digest_refusal(claim, wanted, read, direct)) == refused
 
 
 @pytest.mark.parametrize('function, outcome, recorded, before, direct, expected', [
@@ -158,7 +207,7 @@ def test_a_definition_is_what_was_read(wanted, read, direct, recorded, refused):
     ('', '', '', '', None, '2')])
 def test_which_digest_is_recorded(function, outcome, recorded, before, direct, expected):
     claim = dict(doubt(A), function=function, outcome=outcome, digest=recorded)
-    assert claims.digest_after(claim, before, '2', direct) == expected
+    assert claim_digests.digest_after(claim, before, '2', direct) == expected
 
 
 @pytest.mark.parametrize('is_own, found, expected', [

@@ -107,14 +107,14 @@ CALLS = {
     'delete_upload': WHO + (MOUNT, '', WHO[1]), 'restore_aside': WHO + (FILE,),
     'leave_claims': WHO + (False,),
     'read_vm': (ID, 'name', ''), 'settle_vm': WHO + (ID, 'name', WHO[1], False),
-    'list_claims': (ID,), 'read_claim': (ID, 'name', ''),
+    'expect_vm': WHO + (ID, 'name'), 'list_claims': (ID,), 'read_claim': (ID, 'name', ''),
     'control_interface': ('c1',), 'set_control_interface': WHO + ('c0', '169.254.1.1', 16)}
 # These say of each part of the answer that it took too long.
 IN_PARTS = {'read_agent': (['list_vms'],), 'free_space': (), 'identify': ([FILE],), 'file_holders': ()}
 # These touch nothing that can hang, wait no longer than they are told to, or go on after the answer.
 HANG_NEVER = ['version', 'capabilities', 'autostart_guests', 'block_devices', 'change_vm',
               'change_claimed_vm', 'settle_claim', 'claim_vm',
-              'take_out_host', 'put_in_host', 'accept_vm_cfg',
+              'take_out_host', 'put_in_host', 'accept_vm_cfg', 'discard_saved',
               'neighbours', 'storage_servers', 'check_port', 'log_tail', 'bridges', 'take_bridge',
               'release_bridge', 'remove_bridge', 'keep_bridge', 'network_setup',
               'guarded_network_change', 'confirm_network_change', 'network_change', 'dhcp_leases',

@@ -22,8 +22,9 @@ from tests.models.rules import load, load_words
 
 State = Any
 TORN = "torn"
-RULES = load()
-WORDS = load_words(RULES)
+RULES = load("claim_digests")
+CLAIMS = load()
+WORDS = load_words(CLAIMS)
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def _person(model: Model, state: State, x: int) -> Iterator[Step]:
     if seen is None and x == 0 and found != TORN:
         yield "a person reads it", (server, pages, (-1, recorded, found), *rest), False
     elif seen is not None and found == seen and all(read(state, y) == seen for y in model.accepts):
-        claim = RULES.settled(RULES.first_claim([("h", "1")]), ("h", "1"), "nowhere")[0]
+        claim = CLAIMS.settled(CLAIMS.first_claim([("h", "1")]), ("h", "1"), "nowhere")[0]
         made = WORDS.accepted(claim, ("h", "1"), digest(seen), "who")[0]
         direct = digest(server) if model.has_direct else made["digest"]
         if made["digest"] == direct == digest(seen):

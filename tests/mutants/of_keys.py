@@ -65,7 +65,7 @@ MUTANTS = [
     Mutant(
         "mark-forged",
         OPERATIONS + "vm_spec.py",
-        "    if is_creating_mark(spec.description):\n",
+        "    if is_creating_mark(text):\n",
         "    if False:\n",
         "keys.a_description_that_marks_a_half_node_is_refused",
     ),

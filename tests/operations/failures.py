@@ -34,6 +34,8 @@ WRITES = frozenset(
         "reboot_vm",
         "pause_vm",
         "unpause_vm",
+        "save_vm",
+        "restore_vm",
         "copy_file",
         "import_ISO",
         "import_virtual_disk",
@@ -74,9 +76,11 @@ WRITES = frozenset(
         "libcloud_claim_vm",
         "libcloud_change_claimed_vm",
         "libcloud_settle_claim",
+        "libcloud_expect_vm",
         "libcloud_take_out_host",
         "libcloud_put_in_host",
         "libcloud_accept_vm_cfg",
+        "libcloud_discard_saved",
         "libcloud_set_control_interface",
         "libcloud_guarded_network_change",
         "libcloud_confirm_network_change",
@@ -102,7 +106,10 @@ IS_BUSY = (
 
 _OF_AGENT = frozenset(
     f"{one}_vm"
-    for one in ("create", "configure", "delete", "start", "stop", "reboot", "pause", "unpause")
+    for one in (
+        *("create", "configure", "delete", "start", "stop", "reboot", "pause", "unpause"),
+        *("save", "restore"),
+    )
 )
 _TEXT = "<type 'exceptions.Exception'>:refused by the test"
 

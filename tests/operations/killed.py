@@ -21,6 +21,7 @@ _OPERATIONS = [
 ]
 _PRELOAD = [
     *_OPERATIONS,
+    "tests.operations.cloning",
     "tests.operations.imaging",
     "tests.operations.killed",
     "tests.operations.networking",

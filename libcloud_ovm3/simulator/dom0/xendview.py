@@ -12,7 +12,7 @@ from typing import Any
 from libcloud_ovm3.simulator.domain import Domain
 from libcloud_ovm3.simulator.errors import AgentFault
 from libcloud_ovm3.simulator.host import NO_UUID, SimulatedHost
-from libcloud_ovm3.simulator.xend import listing, machines
+from libcloud_ovm3.simulator.xend import life, listing, machines
 from libcloud_ovm3.simulator.xend.clients import connection
 from libcloud_ovm3.simulator.xend.progress import advance, xend
 from libcloud_ovm3.simulator.xend.starting import device_number, disks
@@ -34,29 +34,7 @@ class SimulatedXend:
     def __init__(self, host: SimulatedHost, wait_until: Callable[[float], None]) -> None:
         self._host = host
         self._wait_until = wait_until
-
-    def domain(self, name: Any, full: Any = 0) -> list[Any]:
-        """One domain, by name, domid or uuid; waits for xend's lock.
-
-        :raises xmlrpc.client.Fault: Code 3: there is no such domain; 2: it cannot be printed.
-        """
-        host, wanted = self._host, str(name)
-        with xend(host, self._wait_until):
-            if wanted in ("Domain-0", "0", NO_UUID):
-                return expression(listing.describe_domain_0(host), full)
-            live = listing.listed(host)
-            for key in ("name", "domid", "uuid"):  # xend's order: xend.md 1.3
-                for domain in live:
-                    if str(getattr(domain, key)) == wanted:
-                        return self._printed(domain, full)
-        raise xmlrpc.client.Fault(_UNKNOWN, wanted)
-
-    def _printed(self, domain: Domain, full: Any) -> list[Any]:
-        try:
-            machines.check_printable(self._host, domain)
-        except AgentFault:
-            raise xmlrpc.client.Fault(_FAILED, machines.LIST_FAULT) from None
-        return expression(listing.describe(self._host, domain), full)
+        self.domain = SimulatedDomain(host, wait_until)
 
     def domains_with_state(self, detail: Any, state: str, full: Any = 0) -> list[Any]:
         """All domains in this state, as s-expressions with ``detail``, otherwise their names.
@@ -80,6 +58,47 @@ class SimulatedXend:
     def domains(self, detail: Any = True, full: Any = 0) -> list[Any]:
         """Only the running domains (xend.md 1.3)."""
         return self.domains_with_state(detail, "running", full)
+
+
+class SimulatedDomain:
+    """xend's ``domain``, and what is called below it."""
+
+    def __init__(self, host: SimulatedHost, wait_until: Callable[[float], None]) -> None:
+        self._host = host
+        self._wait_until = wait_until
+
+    def destroy(self, domid: int) -> None:
+        """Destroy a domain, by its number.
+
+        :raises xmlrpc.client.Fault: Code 2: there is none.
+        """
+        try:
+            machines.destroy_number(self._host, domid)
+        except AgentFault as fault:
+            raise xmlrpc.client.Fault(_FAILED, str(fault)) from None
+
+    def __call__(self, name: Any, full: Any = 0) -> list[Any]:
+        """One domain, by name, domid or uuid; waits for xend's lock.
+
+        :raises xmlrpc.client.Fault: Code 3: there is no such domain; 2: it cannot be printed.
+        """
+        host, wanted = self._host, str(name)
+        with xend(host, self._wait_until):
+            if wanted in ("Domain-0", "0", NO_UUID):
+                return expression(listing.describe_domain_0(host), full)
+            live = listing.listed(host)
+            for key in ("name", "domid", "uuid"):  # xend's order: xend.md 1.3
+                for domain in live:
+                    if str(getattr(domain, key)) == wanted:
+                        return self._printed(domain, full)
+        raise xmlrpc.client.Fault(_UNKNOWN, wanted)
+
+    def _printed(self, domain: Domain, full: Any) -> list[Any]:
+        try:
+            machines.check_printable(self._host, domain)
+        except AgentFault:
+            raise xmlrpc.client.Fault(_FAILED, machines.LIST_FAULT) from None
+        return expression(listing.describe(self._host, domain), full)
 
 
 def expression(struct: dict[str, Any], full: Any) -> list[Any]:
@@ -156,7 +175,7 @@ def backends(host: SimulatedHost) -> list[dict[str, Any]]:
                     "mode": mode,
                     "params": path,
                     "type": kind,
-                    "state": "6" if domain.phase in _CLOSED else "4",
+                    "state": _xenbus_state(domain),
                 }
                 if kind == "file":
                     keys["node"] = f"/dev/loop{loops}"
@@ -164,6 +183,13 @@ def backends(host: SimulatedHost) -> list[dict[str, Any]]:
                 number = device_number(bare) or 0
                 found.append({"domid": domain.domid, "number": number, "keys": keys})
     return found
+
+
+def _xenbus_state(domain: Domain) -> str:
+    """Closed (6), connected (4), or waiting for a PV driver that the guest lacks (2)."""
+    if domain.phase in _CLOSED:
+        return "6"
+    return "2" if life.stops_hard(domain.config) else "4"
 
 
 def loop_files(host: SimulatedHost) -> list[str]:

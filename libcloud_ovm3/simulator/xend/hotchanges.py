@@ -53,6 +53,7 @@ def _change(host: SimulatedHost, domain: Domain, params: dict[str, Any], alone: 
             with connection(host):
                 change(host, domain, params[key])
             with host.lock:
+                domain.set_since.append(key)
                 host.save()
             if alone:
                 return

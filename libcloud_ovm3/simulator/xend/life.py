@@ -257,7 +257,8 @@ def to_gap(host: SimulatedHost, domain: Domain, at: float) -> None:
     domain.held_mb = domain.online_vcpus = 0
     domain.leaving = []
     if domain.adopted:  # the values that xend shows after its restart are used to rebuild it: 6
-        domain.config |= {"cpu_weight": 256, "cpu_cap": 0}
+        defaults = {"cpu_weight": 256, "cpu_cap": 0, "cpus": ""}
+        domain.config |= {k: v for k, v in defaults.items() if k not in domain.set_since}
         domain.adopted = False
 
 

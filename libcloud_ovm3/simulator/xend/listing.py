@@ -145,15 +145,16 @@ def describe(host: SimulatedHost, domain: Domain) -> dict[str, Any]:
     vcpus = max(number(config, "maxvcpus", 0), number(config, "vcpus", 1))
     online = domain.online_vcpus or number(config, "vcpus", 1)
     memory = number(config, "memory", 128)
+    # After a restart xend shows its defaults, though Xen keeps the real ones: xend.md 6.
+    lost = {"cpu_weight", "cpu_cap", "cpus"} - {*domain.set_since} if domain.adopted else set()
     struct: dict[str, Any] = {
         "bootloader": "" if hvm else str(config.get("bootloader", "/usr/bin/pygrub")),
         "bootloader_args": "" if hvm else "-q",
         "builder": "hvm" if hvm else "linux",
-        # After a restart xend shows its defaults, though Xen keeps the real ones: xend.md 6.
-        "cpu_cap": "0" if domain.adopted else str(number(config, "cpu_cap", 0)),
+        "cpu_cap": "0" if "cpu_cap" in lost else str(number(config, "cpu_cap", 0)),
         "cpu_time": f"{max(0.0, now - domain.start_time) / 50:.9f}",
-        "cpu_weight": "256" if domain.adopted else str(number(config, "cpu_weight", 256)),
-        "cpus": [[str(cpu) for cpu in cpus] for cpus in pins(config, vcpus)],
+        "cpu_weight": "256" if "cpu_weight" in lost else str(number(config, "cpu_weight", 256)),
+        "cpus": [["0", "1"]] * vcpus if "cpus" in lost else _pins(config, vcpus),
         "description": "",
         "device": _devices(host, domain),
         "domid": str(domain.domid),
@@ -184,6 +185,10 @@ def describe(host: SimulatedHost, domain: Domain) -> dict[str, Any]:
         for key in ("description", "store_mfn", "console_mfn"):
             struct.pop(key, None)
     return struct
+
+
+def _pins(config: dict[str, Any], vcpus: int) -> list[list[str]]:
+    return [[str(cpu) for cpu in cpus] for cpus in pins(config, vcpus)]
 
 
 def _image(config: dict[str, Any], old: bool) -> dict[str, Any]:

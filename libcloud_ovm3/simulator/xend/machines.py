@@ -5,6 +5,7 @@ Sources: xend.md 3 (start), 4 (actions).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from libcloud_ovm3.simulator import hostdisk
@@ -170,12 +171,28 @@ def shutdown(host: SimulatedHost, name: str, vm_uuid: str, reason: str) -> Domai
 def destroy(host: SimulatedHost, name: str, vm_uuid: str) -> None:
     """Destroy a domain. One that is off and about to restart comes back (xend.md 1.6)."""
     with connection(host):
-        _destroy(host, name, vm_uuid)
+        _destroy(host, lambda: need(host, "destroy", name, vm_uuid))
 
 
-def _destroy(host: SimulatedHost, name: str, vm_uuid: str) -> None:
+def destroy_number(host: SimulatedHost, domid: int) -> None:
+    """The same by its number, whatever its name: a call of xend itself.
+
+    :raises AgentFault: There is none.
+    """
+
+    def found() -> Domain:
+        domain = next((one for one in listed(host) if one.domid == domid), None)
+        if domain is None:
+            raise plain_fault("(3, 'No such process')")  # xend.md 4
+        return domain
+
+    with connection(host):
+        _destroy(host, found)
+
+
+def _destroy(host: SimulatedHost, find_it: Callable[[], Domain]) -> None:
     with xend(host):
-        domain = need(host, "destroy", name, vm_uuid)
+        domain = find_it()
         now = host.now()
         restarts = domain.phase in ("off", "crashed") and life.action(domain) in life.RESTARTS
         if restarts and not life.is_too_young(host, domain, now):
@@ -297,7 +314,7 @@ def restart_xend(host: SimulatedHost) -> None:
                 domain.phase = "gone"  # the restart thread died with xend: 1.6
             elif domain.phase in ("building", "devices", "arriving", "incoming"):
                 domain.until, domain.error = None, "killed"
-            domain.adopted = True
+            domain.adopted, domain.set_since = True, []
         for transfer in host.transfers:
             transfer.stage, transfer.until, transfer.error = "failing", host.now(), "killed"
         host.busy_until = 0.0

@@ -27,6 +27,7 @@ from libcloud_ovm3.errors import (
 )
 
 from .access import with_options
+from .vm_changes import RECORDED, asked_size, change
 
 Options = Mapping[str, Any]
 Warn = Callable[[str], object]
@@ -36,7 +37,13 @@ NOT_COMPARED = (
     *("image", "networks", "network_format", "disk_gb", "domain_type", "iso", "volumes"),
     *("description", "ssh_key", "key_name", "user_data"),
 )
-RECORDED = ("metadata", "tags")  # what of a VM that exists is changed, if the task says others
+_HELD = {  # by the driver's methods
+    "paused": "ex_pause_node",
+    "suspended": "ex_suspend_node",
+    "reset": "ex_reset_node",
+}
+
+_UNITS = {"memory_mb": "MB", "vcpus": "CPUs"}
 
 
 @dataclass(frozen=True)
@@ -141,28 +148,60 @@ def _act(
     if state in ("present", "started"):
         _tell_differences(driver, node, options, warn)
     if state == "present":
-        is_recorded = _record(driver, _complete(node), options)
-        return _reread(driver, node, options, warn) if is_recorded else node
+        is_changed = change(driver, _complete(node), options)
+        return _reread(driver, node, options, warn) if is_changed else node
+    if state == "started" and options["migrate"] and _moved(driver, node, options):
+        node = _reread(driver, node, options, warn) or node
     if state == "started" and _runs(driver, node, options):
-        is_recorded = _record(driver, node, options)
-        return _reread(driver, node, options, warn) if is_recorded else node
+        is_changed = change(driver, node, options)
+        return _reread(driver, node, options, warn) if is_changed else node
     if state == "started":
-        location, unguarded = _location(driver, options), options["unguarded"]
         try:
-            _record(driver, node, options)
+            change(driver, node, options)
         except ReadOnly:  # in check mode the start has to be checked too
-            driver.start_node(node, location, off, ex_unguarded=unguarded)
+            _start(driver, node, options)
             raise
-        driver.start_node(node, location, off, ex_unguarded=unguarded)
-    elif state == "stopped":  # one that is off is read twice: it may be rebooting
+        _start(driver, node, options)
+    elif state != "absent":
+        _interrupt(driver, node, options)
+    else:
+        driver.destroy_node(
+            node,
+            ex_hosts_off=off,
+            ex_disks=disks["delete"] if disks else [],
+            ex_discard_saved=options["discard_saved"],
+        )
+        return None
+    return _reread(driver, node, options, warn)
+
+
+def _interrupt(driver: OVM3NodeDriver, node: Node, options: Options) -> None:
+    """Stop, reboot, reset, pause or suspend a VM."""
+    state = options["state"]
+    if state == "stopped":  # one that is off is read twice: it may be rebooting
         force, limit = options["force"], options["stop_timeout"]
-        driver.stop_node(node, ex_force=force, ex_timeout=limit, ex_hosts_off=off)
+        driver.stop_node(node, ex_force=force, ex_timeout=limit, ex_hosts_off=options["hosts_off"])
     elif state == "rebooted":
         driver.reboot_node(node, ex_minimum_age=options["minimum_age"])
     else:
-        driver.destroy_node(node, ex_hosts_off=off, ex_disks=disks["delete"] if disks else [])
-        return None
-    return _reread(driver, node, options, warn)
+        getattr(driver, _HELD[state])(node)
+
+
+def _start(driver: OVM3NodeDriver, node: Node, options: Options) -> None:
+    """Start a VM that is off, or let one go on that is suspended or paused."""
+    location = _location(driver, options)
+    if node.state == NodeState.PAUSED:
+        driver.ex_unpause_node(node)
+    elif node.state == NodeState.SUSPENDED and not options["discard_saved"]:
+        driver.ex_resume_node(node, location)
+    else:
+        driver.start_node(
+            node,
+            location,
+            options["hosts_off"],
+            ex_unguarded=options["unguarded"],
+            ex_discard_saved=options["discard_saved"],
+        )
 
 
 def _create(driver: OVM3NodeDriver, options: Options) -> Node:
@@ -191,19 +230,6 @@ def _create(driver: OVM3NodeDriver, options: Options) -> Node:
         ex_volumes=find_volumes(driver, options["volumes"] or ()),
         ex_start=options["state"] == "started" or options["start"],
     )
-
-
-def _record(driver: OVM3NodeDriver, node: Node, options: Options) -> bool:
-    """Record the metadata and tags of the task, unless they are; return whether that was needed.
-
-    Unknown ones are not taken for the same: the driver looks, or says why they cannot be recorded.
-    """
-    metadata, tags = options["metadata"], options["tags"]
-    recorded, words = node.extra["metadata"], node.extra["tags"]
-    is_same = metadata is None or metadata == recorded
-    if is_same and (tags is None or (words is not None and set(tags) == set(words))):
-        return False
-    return driver.ex_set_metadata(node, metadata, ex_tags=tags)
 
 
 def _location(driver: OVM3NodeDriver, options: Options) -> Any:
@@ -242,19 +268,22 @@ def _runs(driver: OVM3NodeDriver, node: Node, options: Options) -> bool:
     if hosts:
         raise PreconditionFailed(
             f"VM {_label(node)} is running on {', '.join(hosts)} and not on "
-            f"{options['location']}; nothing was done"
+            f"{options['location']}; nothing was done: migrate: true moves it"
         )
     return True
 
 
+def _moved(driver: OVM3NodeDriver, node: Node, options: Options) -> bool:
+    """Move it, if it runs on another host than the task says; return whether it did."""
+    if node.state != NodeState.RUNNING or not _elsewhere(driver, node, options):
+        return False
+    return driver.ex_migrate_node(node, _location(driver, options))
+
+
 def _tell_differences(driver: OVM3NodeDriver, node: Node, options: Options, warn: Warn) -> None:
-    """Warn if an existing VM has not the memory, CPUs or host of the task: nothing changes them."""
-    memory, cpus = options["memory_mb"], options["vcpus"]
-    if options["size"]:
-        size = find_size(driver, options["size"], memory, cpus)
-        memory, cpus = size.ram, size.extra["cpus"]
-    said = {"MB": memory, "CPUs": cpus}
-    asked = {unit: number for unit, number in said.items() if number is not None}
+    """Warn if a VM that is to keep its own has not the memory, CPUs or host of the task."""
+    said = {} if options["resize"] else asked_size(driver, options)
+    asked = {unit: said[key] for key, unit in _UNITS.items() if key in said}
     if asked and node.size is None:
         warn(f"VM {_label(node)}: its memory and CPUs are not known, so they were not compared")
     elif node.size is not None:
@@ -263,7 +292,7 @@ def _tell_differences(driver: OVM3NodeDriver, node: Node, options: Options, warn
         if has != asked:
             warn(
                 f"VM {_label(node)} has {_amounts(has)}, not {_amounts(asked)}: VMs that exist are "
-                f"not changed"
+                f"changed with resize: true only"
             )
     if options["state"] == "present" and options["location"] and node.extra["live"]:
         hosts = _elsewhere(driver, node, options)
@@ -324,10 +353,12 @@ def _expected(before: dict[str, Any] | None, options: Options) -> dict[str, Any]
         return {**given, "state": "running" if is_on else "stopped"}
     if state == "stopped":
         return {**before, "state": "stopped", "host": None, "live": []}
-    if state == "rebooted":
-        return {**before, "state": "rebooting"}
-    recorded = {key: options[key] for key in RECORDED if options[key] is not None}
-    return {**before, **recorded, "state": "running" if state == "started" else before["state"]}
+    if state in ("paused", "suspended", "rebooted"):
+        return {**before, "state": {"rebooted": "rebooting"}.get(state, state)}
+    new = {key: options[key] for key in RECORDED if options[key] is not None}
+    if options["resize"]:
+        new |= {key: options[key] for key in _UNITS if options[key] is not None}
+    return {**before, **new, "state": before["state"] if state == "present" else "running"}
 
 
 def _label(node: Node) -> str:

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Module: creates, starts, stops, reboots and deletes VMs of Oracle VM Server 3 hosts."""
+"""Module: creates, starts, stops, suspends, reboots and deletes VMs of Oracle VM Server 3."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ except ImportError as error:  # also of a name: the package may have another ver
 
 DOCUMENTATION = r"""
 module: vm
-short_description: Create, start, stop, reboot and delete VMs of Oracle VM Server 3
+short_description: Create, start, stop, suspend, reboot and delete VMs of Oracle VM Server 3
 author: The libcloud-ovm3 developers
 description:
   - Works straight on the agents of the hosts. No Oracle VM Manager is needed. The module runs where
@@ -50,25 +50,49 @@ options:
   state:
     description:
       - V(present) creates the VM if it does not exist. It never starts one that exists, changes
-        nothing of it but O(metadata) and O(tags), and warns if it has other memory or CPUs than the
-        task says, or runs on another host.
-      - V(started) starts a VM that is off. One that does not exist is created if O(image) is given.
+        nothing of it but O(metadata), O(tags), O(pin) and, with O(resize), its memory and CPUs. It
+        warns if it has other memory or CPUs than the task says, or runs on another host.
+      - V(started) starts a VM that is off, and lets one go on that V(paused) or V(suspended) has
+        left. One that does not exist is created if O(image) is given.
       - V(stopped) asks the guest to shut down, and waits until it has.
+      - V(paused) pauses a VM that runs. V(suspended) saves its memory and frees its host, which
+        needs claims.
       - V(rebooted) asks the guest to reboot. It does not wait, and reports a change each time.
+      - V(reset) powers a VM off and starts it again, likewise each time.
       - V(absent) powers a VM off if it runs, and deletes it with its own disks, those that are
         named after it and that nothing else may use. Other disks are kept, with a warning.
     type: str
-    choices: [present, absent, started, stopped, rebooted]
+    choices: [present, absent, started, stopped, paused, suspended, rebooted, reset]
     default: present
   location:
     description: Name, address or id of the host on which to start the VM. Otherwise the driver
-      chooses one. A VM that runs on another host is an error with O(state=started).
+      chooses one. A VM that runs on another host is an error with O(state=started), unless
+      O(migrate=true).
     type: str
+  resize:
+    description: Whether O(state=present) and O(state=started) give a VM that exists the memory and
+      CPUs of the task. One that runs gets no more than the maxima that it was started with.
+    type: bool
+    default: false
+  pin:
+    description: The CPUs of its host that a VM that exists runs on with O(state=present) and
+      O(state=started), such as V(0-3); V(all) for no pin.
+    type: str
+  migrate:
+    description: Whether O(state=started) moves a VM that runs on another host than O(location) to
+      that, live.
+    type: bool
+    default: false
   start:
     description: Whether O(state=present) starts a VM that it creates. If the start fails, the task
       fails, and the VM exists; O(state=started) starts it.
     type: bool
     default: true
+  discard_saved:
+    description: Whether O(state=started) and O(state=absent) discard the memory of a VM that is
+      suspended, as a power cut does. Otherwise the former lets it go on, and the latter is refused.
+    type: bool
+    default: false
   force:
     description: Whether O(state=stopped) powers the VM off at once, without a guest shutdown.
     type: bool
@@ -291,7 +315,7 @@ ACCESS: dict[str, dict[str, Any]] = {
     "keys_repository": TEXT,
     "watch_dhcp": FLAG,
 }
-STATES = ("present", "absent", "started", "stopped", "rebooted")
+STATES = ("present", "absent", "started", "stopped", "paused", "suspended", "rebooted", "reset")
 
 
 def arguments() -> dict[str, dict[str, Any]]:
@@ -318,7 +342,11 @@ def arguments() -> dict[str, dict[str, Any]]:
         "metadata": {"type": "dict"},
         "tags": TEXTS,
         "location": TEXT,
+        "resize": {"type": "bool", "default": False},
+        "pin": TEXT,
+        "migrate": {"type": "bool", "default": False},
         "start": {"type": "bool", "default": True},
+        "discard_saved": {"type": "bool", "default": False},
         "force": {"type": "bool", "default": False},
         "stop_timeout": {"type": "float", "default": 300},
         "minimum_age": {"type": "float", "default": 60},
