@@ -56,9 +56,9 @@ ci: test .venv-newest/.test
 ci-computing:
 	@$(MAKE) test-tables
 	@$(MAKE) test-long
-	@$(MAKE) test-py2
 
 ci-waiting:
+	@$(MAKE) test-py2
 	@$(MAKE) test-host
 	@$(MAKE) test-guest
 	@$(MAKE) test-salt

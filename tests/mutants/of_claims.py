@@ -99,7 +99,7 @@ MUTANTS = [
     Mutant(
         "word-misread",
         TAKEN,
-        "    if claim['kind'] not in (claims.FREE, claims.GONE):",
+        "    if claim['kind'] not in (claims.FREE, claims.GONE) or claim['saved']:",
         "    if claim['kind'] == claims.MOVING:",
         "claims.who_is_put_in_is_the_only_one",
     ),

@@ -61,8 +61,8 @@ MUTANTS = [
     Mutant(
         "claim-misread",
         DOOR,
-        "    if claim.error:\n        return False\n",
-        "",
+        "    if claim.error or claim.is_suspended",
+        "    if claim.is_suspended",
         "guards.two_domains_stop_everything",
     ),
     Mutant(

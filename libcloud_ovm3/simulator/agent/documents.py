@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -92,8 +93,14 @@ def discover_server(host: SimulatedHost) -> str:
         "Statistic/Interval": clock["statistic_interval"],
         "Exports": "",
     } | {f"Capabilities/{name}": value for name, value in CAPABILITIES.items()}
+    return _server_document(tuple(values.items()))
+
+
+@functools.lru_cache(maxsize=32)
+def _server_document(values: tuple[tuple[str, object], ...]) -> str:
+    """Every reading of a host begins with it, and mostly nothing has changed."""
     root = Element("Discover_Server_Result")
-    add_all(add(root, "Server"), values)
+    add_all(add(root, "Server"), dict(values))
     return document(root)
 
 
