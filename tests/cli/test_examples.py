@@ -132,6 +132,11 @@ def prepare(sim: Simulator, line: str) -> dict[str, str]:
         uuids = [host.uuid.lower() for host in sim.hosts]
         place = (sim.repository_id, node.extra["directory"])
         HostModule(driver.connection).claim_vm("tests", "0" * 32, *place, uuids)
+    if " vm migrate " in line:
+        for node in driver.list_nodes():
+            if node.name in ("web-1", "db-1"):
+                driver.start_node(node, "ovm-1")
+        clock_of(sim).sleep(100)
     if " vm reboot " in line:
         [node] = [one for one in driver.list_nodes() if one.name == "web-1"]
         driver.start_node(node)
