@@ -31,6 +31,7 @@ _TERMS = (
     (r"ex_accept", "--accept"),
     (r"ex_settle_node", "`ovm3 claim settle`"),
     (r"ex_ssh_port", "--ssh-port"),
+    (r"ex_how", "--how"),
     (r"ex_hosts", "--host"),
     (r"ex_traffic_labels", "--traffic-label"),
     (r"ex_default_network", "--default-network"),
