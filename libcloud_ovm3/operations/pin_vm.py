@@ -12,6 +12,7 @@ from libcloud_ovm3.estate.hosts import HARDWARE, HostView, read_hardware
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.settings import HIGHEST_CPU, Pins, cpus_text, live_settings, parse_cpus
 from libcloud_ovm3.estate.vms import VM, read_estate
+from libcloud_ovm3.operations.again import until_first
 from libcloud_ovm3.operations.change_settings import (
     SETTINGS,
     Step,
@@ -72,6 +73,10 @@ def pin(estate: Estate, vm_id: str, cpus: frozenset[int] | None) -> tuple[VM, li
     :raises AgentFault: the agent refused; the VM is as it was.
     :raises OperationIncomplete: whether it is pinned is unknown.
     """
+    return until_first(estate, lambda: _pin(estate, vm_id, cpus))
+
+
+def _pin(estate: Estate, vm_id: str, cpus: frozenset[int] | None) -> tuple[VM, list[str]]:
     target = target_of(Operation(estate), read_estate(estate, HARDWARE), vm_id, SETTINGS)
     counts, notices = _counts(target), adopted_notice(target)
     if cpus is None:

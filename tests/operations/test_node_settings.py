@@ -15,7 +15,7 @@ from libcloud_ovm3.errors import (
     OperationIncomplete,
     PreconditionFailed,
 )
-from libcloud_ovm3.operations import doors
+from libcloud_ovm3.operations import change_settings, doors
 from libcloud_ovm3.simulator import Simulator
 from libcloud_ovm3.simulator.xend import machines
 from tests.operations.attaching import Lab
@@ -197,6 +197,25 @@ def test_a_part_that_is_done_is_said(lab: Lab, monkeypatch: pytest.MonkeyPatch) 
     sim.clear_misbehaviour()
     assert (options_of(sim, node)["memory"], options_of(sim, node)["vcpus"]) == (600, 2)
     assert live_options(sim, node)["vcpus"] == 2
+
+
+def test_another_client_is_first_and_it_is_begun_again(lab: Lab) -> None:
+    """Between the reading and the second request: neither change is lost."""
+    sim, node, theirs = lab.sim, lab.node("run"), driver_for(lab.sim)
+    steps: list[None] = []
+    with pytest.MonkeyPatch.context() as patch:
+        require = change_settings.require_no_more
+
+        def also_theirs(*args: Any) -> None:
+            require(*args)
+            steps.append(None)
+            if len(steps) == 2:
+                quietly(theirs.ex_update_node, node, ex_description="theirs")
+
+        patch.setattr(change_settings, "require_no_more", also_theirs)
+        quietly(lab.driver.ex_resize_node, node, ex_memory_mb=600, ex_cpu_cap=70)
+    now = options_of(sim, node)
+    assert (now["memory"], now["cpu_cap"], now["OVM_description"]) == (600, 70, "theirs")
 
 
 # ------------------------------------------------------------------ names, description, boot order
