@@ -52,6 +52,7 @@ from libcloud_ovm3.cli.vm_clone import clone
 from libcloud_ovm3.cli.vm_create import create as create_vm
 from libcloud_ovm3.cli.vm_fits import vm_fits
 from libcloud_ovm3.cli.vm_guest import remove_seed
+from libcloud_ovm3.cli.vm_ha import clear_ha
 from libcloud_ovm3.cli.vm_media import eject_iso, insert_iso
 from libcloud_ovm3.cli.vm_metadata import set_metadata
 from libcloud_ovm3.cli.vm_migrate import empty, migrate
@@ -96,7 +97,9 @@ def demo(speed: float, version: str) -> None:
         demo_steps.run(speed=speed, version=version)
 
 
-for of_vm in (create_vm, clone, vm_fits, set_metadata, insert_iso, eject_iso, remove_seed):
+for of_vm in (vm_fits, clear_ha):
+    vm.add_command(of_vm)
+for of_vm in (create_vm, clone, set_metadata, insert_iso, eject_iso, remove_seed):
     vm.add_command(of_vm)
 for of_vm in (pause, unpause, suspend, resume, reset):
     vm.add_command(of_vm)

@@ -29,6 +29,7 @@ _TERMS = (
     (r"ex_gone_from='([^']*)'", r"--gone-from \1"),
     (r"ex_gone_from", "--gone-from"),
     (r"ex_accept", "--accept"),
+    (r"ex_clear_ha", "`ovm3 vm clear-ha`"),
     (r"ex_settle_node", "`ovm3 claim settle`"),
     (r"ex_ssh_port", "--ssh-port"),
     (r"ex_how", "--how"),

@@ -7,6 +7,7 @@ from libcloud_ovm3.compute.clones import Clones
 from libcloud_ovm3.compute.control_networks import ControlNetworks
 from libcloud_ovm3.compute.deploying import Deploying
 from libcloud_ovm3.compute.fits import Fits
+from libcloud_ovm3.compute.high_availability import HighAvailability
 from libcloud_ovm3.compute.images import Images
 from libcloud_ovm3.compute.imports import Imports
 from libcloud_ovm3.compute.key_pairs import KeyPairs
@@ -51,5 +52,6 @@ class OVM3NodeDriver(
     Clones,
     Migration,
     Fits,
+    HighAvailability,
 ):
     """Apache Libcloud's compute driver for Oracle VM Server 3 hosts."""

@@ -93,7 +93,7 @@ def _check_automatic_starts(vm: VM, definition: Definition) -> Iterator[Finding]
             "in a clustered pool the agents may start it on another host when its host fails, and "
             "so at the same time as you do",
             "before starting it manually, confirm that no host runs it; if HA is not wanted, clear "
-            "the flag with configure_vm_ha (`ovm3 api show configure_vm_ha`)",
+            "the flag (ex_clear_ha)",
         )
     if definition.get_text("on_xend_start") == "start":
         yield Finding(

@@ -13,6 +13,7 @@ ACTIONS = (
     "ex_clone_node",
     "ex_detach_nic",
     "ex_eject_iso",
+    "ex_clear_ha",
     "ex_fits",
     "ex_get_node_details",
     "ex_insert_iso",

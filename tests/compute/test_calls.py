@@ -188,6 +188,7 @@ METHODS: dict[str, Callable[[Any, Any], Any]] = {
     "ex_migrate_all": empty_to_itself,
     "ex_set_metadata": lambda driver, node: with_keys(driver.ex_set_metadata, node, {"a": "b"}),
     "ex_resize_node": lambda driver, node: driver.ex_resize_node(node, ex_cpu_cap=50),
+    "ex_clear_ha": lambda driver, node: driver.ex_clear_ha(node),
     "ex_rename_node": lambda driver, node: driver.ex_rename_node(node, "new name"),
     "ex_update_node": lambda driver, node: driver.ex_update_node(node, ex_description="x"),
     "ex_pin_node": lambda driver, node: driver.ex_pin_node(node, "1"),

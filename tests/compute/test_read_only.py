@@ -200,7 +200,9 @@ WITH_MODULE: dict[str, Change] = {
 # And what begins with list_, ex_list_ or ex_get_. deploy_node changes something by create_node.
 READS = {"get_image", "get_key_pair", "wait_until_running", "deploy_node", "ex_control0"}
 READS |= {"ex_pinning_report", "ex_fits"}
-ELSEWHERE = {  # tests/operations/test_release_bridges.py, test_seeds.py, test_migrate.py
+ELSEWHERE = {  # tests/operations/test_release_bridges.py, test_seeds.py, test_migrate.py,
+    # test_clear_ha.py
+    "ex_clear_ha",
     "ex_migrate_all",
     "ex_release_networks",
     "ex_remove_seed",
