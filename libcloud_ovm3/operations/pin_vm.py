@@ -39,7 +39,7 @@ def parse_pin(cpus: Any) -> frozenset[int] | None:
         return None
     if isinstance(cpus, int) and not isinstance(cpus, bool):
         cpus = [cpus]
-    if isinstance(cpus, Sequence | set | frozenset) and not isinstance(cpus, str):
+    if isinstance(cpus, list | tuple | set | frozenset | range):
         is_plain = all(isinstance(one, int) and not isinstance(one, bool) for one in cpus)
         found = frozenset(cpus) if is_plain else None
         if found and min(found) >= 0 and max(found) <= HIGHEST_CPU:

@@ -321,7 +321,7 @@ def test_pinned_and_not_any_more(lab: Lab, name: str) -> None:
     assert name == "off" or settings["live"]["cpus"] == "1"
     for cpus in ("2", [0, 2], 7):
         refuse(lab, PreconditionFailed, "there is no CPU", driver.ex_pin_node, node, cpus)
-    for odd in ("x", [], [-1], [True], "1-", "3-1", 1.5, "^0"):
+    for odd in ("x", b"0", [], [-1], [True], "1-", "3-1", 1.5, "^0"):
         refuse(lab, InvalidArgument, "expected numbers of CPUs", driver.ex_pin_node, node, odd)
     quietly(driver.ex_pin_node, node, "all")
     assert options_of(sim, node)["cpus"] == "0-1", "all that there are: none can be removed"
