@@ -16,6 +16,7 @@ from libcloud_ovm3.errors import (
     PreconditionFailed,
 )
 from libcloud_ovm3.operations import change_settings, doors
+from libcloud_ovm3.operations.own_name import NAME_LIMIT
 from libcloud_ovm3.simulator import Simulator
 from libcloud_ovm3.simulator.xend import machines
 from tests.operations.attaching import Lab
@@ -298,11 +299,34 @@ def test_two_clients_give_one_name(lab: Lab, which: str) -> None:
     assert (old in names) == (which != "smaller")
 
 
-def _rename_without_a_look(driver: Any, node: Any) -> None:
+def test_a_name_that_a_new_node_gets_at_the_same_time() -> None:
+    """The new one is waited for, as it gives way if it sees the name; it has looked before, so the
+    renamed node gets its old name again."""
+    with simulate(hosts=1, vms=0, template_bytes=1 << 20) as sim:
+        sim.add_vm("old")
+        driver, theirs = driver_for(sim), driver_for(sim)
+        node, caught = theirs.ex_get_node_by_name("old"), list[str]()
+
+        def rename(moment: str) -> None:
+            if moment == "after":
+                with pytest.raises(NameTaken) as refused:
+                    quietly(_rename_without_a_look, theirs, node, "new")
+                caught.append(str(refused.value))
+
+        sim.misbehave("hook", "create_vm", hook=rename)
+        begun = sim.now()
+        made = quietly(driver.create_node, "new", "tiny", driver.list_images()[0])
+        assert "has its old name, 'old'" in caught[0]
+        assert sim.now() - begun > NAME_LIMIT
+        names = {one.id: one.name for one in driver.list_nodes()}
+        assert names == {node.id: "old", made.id: "new"}
+
+
+def _rename_without_a_look(driver: Any, node: Any, name: str = "same") -> None:
     """As one that has looked before the other client's change."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("libcloud_ovm3.operations.rename_vm.require_free_name", lambda *a, **k: None)
-        driver.ex_rename_node(node, "same")
+        driver.ex_rename_node(node, name)
 
 
 # ------------------------------------------------------------------ pins
