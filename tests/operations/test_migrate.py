@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ from libcloud_ovm3.simulator import Simulator
 from tests.earlier_module import put_claims_1
 from tests.operations.failures import WRITES, attempt
 from tests.operations.test_vlan_bridges import BASE, bridges_on, cards
-from tests.support import calls_of, quietly, simulate
+from tests.support import at_once, calls_of, quietly, simulate
 from tests.system.disk_clients import plain_driver
 
 NAME = "web"
@@ -105,6 +106,22 @@ def test_the_claim_names_both_while_it_moves() -> None:
         assert seen == [("moving", 2, MIGRATE)]
         assert sent(sim) == ["libcloud_change_claimed_vm"]
         assert now(sim) == (NodeState.RUNNING, "ovm-2", "on")
+
+
+def test_two_clients_move_it_at_once() -> None:
+    """To two hosts: one of them is first, and the other one has done nothing."""
+    with pool(True, 3) as (sim, driver, node):
+        quietly(driver.ex_settle_node, node)
+        clients = [(plain_driver(sim), host) for host in ("ovm-2", "ovm-3")]
+        ends = at_once(
+            sim, *((one, partial(quietly, one.ex_migrate_node, node, to)) for one, to in clients)
+        )
+        [error] = [one for one in ends if one is not True]
+        assert isinstance(error, PreconditionFailed)
+        sim.wait(40)
+        assert [status for host in places(sim) for _, status in host] == [2]
+        assert sorted(host.next_domid for host in sim.hosts[1:]) == [1, 2], "sent once"
+        assert now(sim)[2] == "on"
 
 
 def test_its_vlan_bridge_moves_with_it() -> None:
