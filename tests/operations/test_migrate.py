@@ -100,7 +100,6 @@ def test_the_claim_names_both_while_it_moves() -> None:
                 with pytest.raises(PreconditionFailed):
                     quietly(act)
 
-        sim.misbehave("hook", "libcloud_change_claimed_vm", hook=lambda _: None)
         sim.misbehave("hook", "libcloud_read_claim", hook=look)
         quietly(driver.ex_migrate_node, node, "ovm-2")
         assert seen == [("moving", 2, MIGRATE)]
@@ -217,6 +216,27 @@ def test_a_source_that_is_killed_and_a_target_that_reboots() -> None:
         assert found["claim"]["kind"] == "free"
         assert places(sim) == [[], []]
         assert driver.start_node(node, "ovm-2") is True
+
+
+@MODULES
+def test_a_target_that_does_not_answer_any_more(module: bool) -> None:
+    """It is not waited for until the limit, and nothing is said of what it runs."""
+    with pool(module) as (sim, driver, node):
+        request = SEND[0] if module else SEND[1]
+
+        def kill(moment: str) -> None:
+            if moment == "after":
+                sim.hosts[1].kill()
+
+        sim.misbehave("hook", request, hook=kill)
+        begun = sim.now()
+        with pytest.raises(OperationIncomplete, match=r"what ovm-2 .* runs is unknown"):
+            quietly(driver.ex_migrate_node, node, "ovm-2")
+        assert sim.now() - begun < 300
+        sim.hosts[1].revive()
+        if module:
+            quietly(driver.ex_settle_node, node)
+        assert now(sim) == (NodeState.RUNNING, "ovm-2", "on" if module else None)
 
 
 # --- what is refused -----------------------------------------------------------------------------
