@@ -7,7 +7,7 @@ reboots of guests, of xend and of hosts. Another tool starts the VM once at most
 
 Left out: a person who takes a host out, hosts that are off for some time (a reboot is one step), a
 log that does not reach back (the claim stays, as tests/hostside/test_claims.py says), time, and
-pause, save, create and delete.
+pause, create and delete; saved guests have a model of their own (saved.py).
 """
 
 from __future__ import annotations

@@ -143,6 +143,16 @@ def test_a_client_dies_before_it_runs(sim: Simulator, driver: Any, web: Any) -> 
     assert [one.name for one in folder_of(sim, web).iterdir()] == ["vm.cfg"]
 
 
+def test_a_file_of_a_users_is_not_taken_for_its_memory(
+    sim: Simulator, driver: Any, web: Any
+) -> None:
+    driver.ex_suspend_node(web)
+    (folder_of(sim, web) / "notes.txt").write_text("mine")
+    with pytest.warns(UserWarning, match=r"which of these it is, is not known: .*notes.txt"):
+        driver.ex_resume_node(web)
+    assert len(list(folder_of(sim, web).iterdir())) == 3
+
+
 def test_it_is_destroyed_without_its_memory(sim: Simulator, driver: Any, web: Any) -> None:
     driver.ex_suspend_node(web)
     assert driver.ex_list_own_disks(web) == []
