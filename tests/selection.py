@@ -124,6 +124,7 @@ STEPS = (
     "test_settle_vm.py",
     "test_snapshots.py",
     "test_source_changes.py",
+    "test_suspend.py",
     "test_transfers.py",
     "test_two_clients.py",
     "test_unfinished_copies.py",
