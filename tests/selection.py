@@ -173,6 +173,7 @@ HALF = (
     "test_vm.py",
     "test_vm_create.py",
     "test_vm_nics.py",
+    "test_vm_settings.py",
     "test_volume.py",
     "test_volumes.py",
     "test_with_module.py",
