@@ -18,6 +18,7 @@ from libcloud_ovm3.compute.network_changes import NetworkChanges
 from libcloud_ovm3.compute.networks import Networks
 from libcloud_ovm3.compute.nics import Nics
 from libcloud_ovm3.compute.node_settings import NodeSettings
+from libcloud_ovm3.compute.node_snapshots import NodeSnapshots
 from libcloud_ovm3.compute.nodes import Nodes
 from libcloud_ovm3.compute.orphans import Orphans
 from libcloud_ovm3.compute.power import Power
@@ -53,5 +54,6 @@ class OVM3NodeDriver(
     Migration,
     Fits,
     HighAvailability,
+    NodeSnapshots,
 ):
     """Apache Libcloud's compute driver for Oracle VM Server 3 hosts."""
