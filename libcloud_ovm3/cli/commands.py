@@ -59,6 +59,7 @@ from libcloud_ovm3.cli.vm_migrate import empty, migrate
 from libcloud_ovm3.cli.vm_nics import attach_nic, detach_nic, list_nics, update_nic
 from libcloud_ovm3.cli.vm_power import pause, reset, resume, suspend, unpause
 from libcloud_ovm3.cli.vm_settings import pin, rename, resize, set_vm
+from libcloud_ovm3.cli.vm_snapshot import snapshot as vm_snapshot
 from libcloud_ovm3.cli.volume import volume
 
 
@@ -101,7 +102,7 @@ for of_vm in (vm_fits, clear_ha):
     vm.add_command(of_vm)
 for of_vm in (create_vm, clone, set_metadata, insert_iso, eject_iso, remove_seed):
     vm.add_command(of_vm)
-for of_vm in (pause, unpause, suspend, resume, reset):
+for of_vm in (pause, unpause, suspend, resume, reset, vm_snapshot):
     vm.add_command(of_vm)
 for of_vm in (list_nics, attach_nic, detach_nic, update_nic, resize, rename, set_vm, pin, migrate):
     vm.add_command(of_vm)

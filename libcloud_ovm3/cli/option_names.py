@@ -56,6 +56,10 @@ _TERMS = (
     (r"ex_idempotency_key", "--idempotency-key"),
     (r"ex_volumes", "--volume"),
     (r"ex_disks", "disk"),  # ovm3 passes those that it has asked about
+    (r"ex_delete_node_snapshot\(('[^']*')\)", r"`ovm3 vm snapshot delete \1`"),
+    (r"ex_delete_node_snapshot", "`ovm3 vm snapshot delete`"),
+    (r"ex_revert_node_snapshot", "`ovm3 vm snapshot revert`"),
+    (r"ex_take_over(?:=True)?", "--take-over"),
     (r"ex_resume_node\(('[^']*'|\"[^\"]*\")\)", r"`ovm3 vm resume \1`"),
     (r"ex_resume_node", "`ovm3 vm resume`"),
     (r"ex_unpause_node\(('[^']*'|\"[^\"]*\")\)", r"`ovm3 vm unpause \1`"),
