@@ -121,9 +121,10 @@ class NodeSnapshots(OVM3Base):
         :raises VolumeNotFound: There is no such snapshot.
         :raises SearchIncomplete: It was not found, but not everything could be read.
         :raises PreconditionFailed: The node is being reverted to it, or something uses the snapshot
-            of a disk, or may. What is left of it is listed as before.
-        :raises AgentFault: A host refused. What is left of it is listed as before.
-        :raises OperationIncomplete: Whether all of it is deleted is unknown; a second call goes on.
+            of a disk, or may. It is there as before.
+        :raises AgentFault: A host refused. It is there as before.
+        :raises OperationIncomplete: Not all of it is deleted, or that is unknown; a second call
+            goes on.
         :return: True: it is deleted.
         :rtype: ``bool``
         """

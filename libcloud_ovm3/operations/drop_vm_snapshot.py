@@ -6,7 +6,7 @@ it. Nothing else than what was made for it is deleted.
 
 from __future__ import annotations
 
-from libcloud_ovm3.errors import OperationIncomplete, PreconditionFailed
+from libcloud_ovm3.errors import OperationIncomplete, Ovm3Error, PreconditionFailed
 from libcloud_ovm3.estate.attachments import comparable_id
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.vm_snapshots import VMSnapshot, read_vm_snapshots
@@ -23,10 +23,10 @@ def drop_vm_snapshot(estate: Estate, snapshot_id: str) -> None:
 
     :raises VolumeNotFound: there is no such snapshot.
     :raises PreconditionFailed: a VM is being reverted to it, or that was interrupted; or somebody
-        uses a snapshot of its disks, or may, or a copy into one is under way: that one stays, and
-        it is listed as before.
-    :raises AgentFault: a host refused; what is left is listed as before.
-    :raises OperationIncomplete: whether all of it is deleted is unknown; names what may be left.
+        uses the first snapshot of its disks, or may, or a copy into it is under way. All stays.
+    :raises AgentFault: a host refused; all stays.
+    :raises OperationIncomplete: not all of it is deleted, or that is unknown; names what may be
+        left. A second call goes on.
     """
     operation = Operation(estate)
     found = read_volumes(estate, with_sizes=False)
@@ -36,11 +36,27 @@ def drop_vm_snapshot(estate: Estate, snapshot_id: str) -> None:
             f"{what.label} was kept: the VM is being reverted to it, or that was interrupted: "
             f"ex_revert_node_snapshot with ex_take_over=True ends that"
         )
-    module = recording_module(what.repository)
+    module, deleted = recording_module(what.repository), list[str]()
     with waiting(f"deleting {what.label}", vm=what.vm_id):
-        for one in _files(found, what):
-            _delete(operation, what, one)
-        record(operation, module, what, lambda now: {})
+        try:
+            for one in _files(found, what):
+                delete_with_mark(operation, one.file, one.label)
+                deleted.append(one.id)
+            record(operation, module, what, lambda now: {})
+        except Ovm3Error as error:
+            if not deleted and not isinstance(error, OperationIncomplete):
+                raise
+            raise _incomplete(operation, what, error) from error
+
+
+def _incomplete(operation: Operation, what: VMSnapshot, error: Ovm3Error) -> OperationIncomplete:
+    theirs = error.left if isinstance(error, OperationIncomplete) else ()
+    return operation.incomplete(
+        f"{what.label} is not deleted, or not all of it: {error}; "
+        f"ex_delete_node_snapshot({what.id!r}) goes on",
+        left=tuple(dict.fromkeys((what.id, *theirs))),
+        host=error.host,
+    )
 
 
 def _files(found: VolumeList, what: VMSnapshot) -> list[Snapshot]:
@@ -57,18 +73,3 @@ def _files(found: VolumeList, what: VMSnapshot) -> list[Snapshot]:
             )
         require_usable(repository)
     return [one for one in found.snapshots if comparable_id(one.id) in ids]
-
-
-def _delete(operation: Operation, what: VMSnapshot, one: Snapshot) -> None:
-    try:
-        delete_with_mark(operation, one.file, one.label)
-    except OperationIncomplete as error:
-        raise operation.incomplete(
-            f"{what.label} is not deleted: {error}; ex_delete_node_snapshot({what.id!r}) goes on",
-            left=tuple(dict.fromkeys((what.id, *error.left))),
-            host=error.host,
-        ) from error
-    except PreconditionFailed as error:
-        raise PreconditionFailed(f"{what.label} is not deleted, or not all of it: {error}") from (
-            error
-        )

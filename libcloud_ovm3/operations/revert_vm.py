@@ -349,7 +349,7 @@ def _delete_old(plan: Reversal) -> None:
         text = "; ".join(f"{path}: {error}" for path, error in failed.items())
         raise plan.operation.incomplete(
             f"VM {plan.vm.label} was reverted to {plan.what.label}; not everything of before is "
-            f"removed: {text}",
+            f"removed: {text}. destroy_volume deletes an old disk that is left",
             left=tuple(failed),
             nodes=[plan.vm.summary],
         )

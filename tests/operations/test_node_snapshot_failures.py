@@ -169,7 +169,7 @@ def check(subject: Subject, error: Ovm3Error | None, was_killed: bool) -> None:
     elif error is not None and not left:
         assert files_of(subject.sim) == subject.before, f"refused, and changed: {error}"
         assert states == ([] if subject.act is make else ["available"])
-    end(driver, subject, listed)
+    end(driver, subject, listed, left)
 
 
 def check_node(driver: Any, subject: Subject, left: tuple[str, ...], was_killed: bool) -> None:
@@ -190,24 +190,29 @@ def check_files(driver: Any, subject: Subject, left: tuple[str, ...], was_killed
     now = files_of(subject.sim)
     node = driver.ex_get_node_by_name(SOURCE)
     listed = quietly(driver.ex_list_node_snapshots)
-    known = {one.rpartition("/")[2] for one in node.extra["disks"]}
-    known |= {one.rpartition("/")[2] for some in listed for one in some["snapshots"]}
+    own = {one.rpartition("/")[2] for one in node.extra["disks"]}
+    known = own | {one.rpartition("/")[2] for some in listed for one in some["snapshots"]}
     unsure = bool(listed) and listed[0]["state"] != "available"
     for path in now.keys() - subject.before.keys():
         name = path.rpartition("/")[2].removesuffix(".creating")
         named = any(one.endswith(name) for one in left)
         assert name in known or unsure, f"{name} is left, and nothing says what it is"
-        assert was_killed or named or (name in known and not left), f"{name} is not named"
+        is_told = was_killed or named or name in own or not left
+        assert is_told, f"{name} is not named"
 
 
-def end(driver: Any, subject: Subject, listed: list[dict[str, Any]]) -> None:
-    """A second call ends it, and nothing is left but what is set aside, which is listed."""
+def end(driver: Any, subject: Subject, listed: list[dict[str, Any]], left: tuple[str, ...]) -> None:
+    """A second call ends it; an old disk that a reversal could not delete is a volume as others."""
     sim = subject.sim
     if subject.act is revert:
         revert(driver, take_over=True)
         node = driver.ex_get_node_by_name(SOURCE)
         assert disks_of(sim, node) == [subject.old]
         assert driver.start_node(node) is True
+        old = f"{sim.repository_id}/{subject.of_disk}"
+        if subject.of_disk in files_of(sim):
+            assert any(path.endswith(subject.of_disk) for path in left)
+            quietly(driver.destroy_volume, old)
     elif listed:
         assert quietly(driver.ex_delete_node_snapshot, listed[0]["id"]) is True
     if subject.act is not revert:
