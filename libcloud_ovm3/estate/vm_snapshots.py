@@ -54,6 +54,7 @@ class VMSnapshot:
     :ivar disks: in the order of the vm.cfg.
     :ivar creating: the id of the operation that makes it; "": it is complete.
     :ivar reverting: what the operation that reverts the VM to it has recorded; empty: none does.
+    :ivar made: the paths of the disks that the VM was given when it was reverted to it last.
     :ivar missing: the ids of snapshots of its disks that are not there.
     """
 
@@ -67,6 +68,7 @@ class VMSnapshot:
     disks: tuple[VMSnapshotDisk, ...]
     creating: str = ""
     reverting: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    made: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
 
     @property
@@ -108,6 +110,10 @@ class VMSnapshotList:
             raise SearchIncomplete(f"{what}, as far as could be read: {'; '.join(self.errors)}")
         raise VolumeNotFound(what)
 
+    def made_for(self, vm_id: str) -> set[str]:
+        """The paths of the disks that reverting has given to a VM."""
+        return {path for one in self.snapshots if one.vm_id == vm_id for path in one.made}
+
     def of_file(self, file_id: str) -> VMSnapshot | None:
         """The one that the snapshot of a volume belongs to; None: none that is recorded.
 
@@ -129,8 +135,7 @@ def member_uuid(snapshot_id: str, number: int) -> str:
 
 
 def is_member(file_name: str) -> bool:
-    """Whether the name of a file says that it was made for the snapshot of a VM, or, of a volume,
-    by reverting to one. Pure."""
+    """Whether the name of a file says that it was made for the snapshot of a VM. Pure."""
     what = parse_file_name(file_name)
     return what is not None and uuid.UUID(what.uuid).version != _RANDOM
 
@@ -183,6 +188,8 @@ def to_entry(one: VMSnapshot) -> dict[str, Any]:
         entry["creating"] = one.creating
     if one.reverting:
         entry["reverting"] = dict(one.reverting)
+    if one.made:
+        entry["made"] = list(one.made)
     return entry
 
 
@@ -204,6 +211,7 @@ def _from_entry(repository: Repository, key: str, entry: Mapping[str, Any]) -> V
         disks=disks,
         creating=str(entry.get("creating", "")),
         reverting=reverting,
+        made=tuple(map(str, entry.get("made", ()))),
     )
 
 

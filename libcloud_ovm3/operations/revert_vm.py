@@ -9,8 +9,8 @@ what an interrupted one leaves says what it is, and another call ends it (``take
 from __future__ import annotations
 
 import posixpath
-import re
-from collections.abc import Callable, Mapping
+import uuid
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -27,8 +27,6 @@ from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.repositories import Repository, is_listed
 from libcloud_ovm3.estate.vm_snapshots import (
     VMSnapshot,
-    is_member,
-    member_uuid,
     read_vm_snapshots,
     to_entry,
 )
@@ -111,7 +109,8 @@ def revert_vm(estate: Estate, vm_id: str, snapshot_id: str, take_over: bool = Fa
     operation, notices = Operation(estate), list[str]()
     snapshot = read_estate(estate)
     vm = snapshot.vm(vm_id)
-    what = _usable(snapshot, vm, snapshot_id)
+    known = read_vm_snapshots(snapshot)
+    what = _usable(snapshot, vm, known.snapshot(snapshot_id))
     if what.reverting:
         if not take_over:
             raise PreconditionFailed(
@@ -121,9 +120,10 @@ def revert_vm(estate: Estate, vm_id: str, snapshot_id: str, take_over: bool = Fa
                 nodes=[vm.summary],
             )
         notices += _clean_up(operation, snapshot, vm, what)
-        what, snapshot = replace(what, reverting={}), read_estate(estate)
-        vm = snapshot.vm(vm_id)
-    plan = _plan(operation, snapshot, vm, what, notices)
+        snapshot = read_estate(estate)
+        vm, known = snapshot.vm(vm_id), read_vm_snapshots(snapshot)
+        what = _usable(snapshot, vm, known.snapshot(snapshot_id))
+    plan = _plan(operation, snapshot, vm, what, known.made_for(vm.id), notices)
     with waiting(f"reverting VM {vm.name!r} to {what.name!r}", vm=vm.id):
         notices += record(operation, plan.module, what, _reverting(plan))
         try:
@@ -151,7 +151,8 @@ def _clean_up(
     config = config_of(vm, "nothing was removed")
     named = {disk.path for disk in config.disks}
     new, old = (list(map(str, what.reverting.get(key, ()))) for key in ("new", "old"))
-    for path in old if named & set(new) else new:
+    is_done = bool(named & set(new))
+    for path in old if is_done else new:
         repository = snapshot.repository(path.split("/")[3])
         if repository is None or repository.content is None:
             raise PreconditionFailed(f"whether {path} is there cannot be read")
@@ -160,14 +161,14 @@ def _clean_up(
                 delete_disk(operation, snapshot, repository, path, path)
             except PreconditionFailed as error:
                 notices.append(f"what an interrupted reversal has left: {error}")
-    return notices + record(operation, recording_module(what.repository), what, _ended(what))
+    ended = _ended(new if is_done else None)
+    return notices + record(operation, recording_module(what.repository), what, ended)
 
 
 # ------------------------------------------------------------------ before anything is made
 
 
-def _usable(snapshot: EstateSnapshot, vm: VM, snapshot_id: str) -> VMSnapshot:
-    what = read_vm_snapshots(snapshot).snapshot(snapshot_id)
+def _usable(snapshot: EstateSnapshot, vm: VM, what: VMSnapshot) -> VMSnapshot:
     if what.vm_id != vm.id:
         raise InvalidArgument(f"{what.label} is not one of VM {vm.label}")
     if what.creating:
@@ -181,8 +182,17 @@ def _usable(snapshot: EstateSnapshot, vm: VM, snapshot_id: str) -> VMSnapshot:
 
 
 def _plan(
-    operation: Operation, snapshot: EstateSnapshot, vm: VM, what: VMSnapshot, notices: list[str]
+    operation: Operation,
+    snapshot: EstateSnapshot,
+    vm: VM,
+    what: VMSnapshot,
+    made: Collection[str],
+    notices: list[str],
 ) -> Reversal:
+    """What is to be done.
+
+    :param made: the paths of the disks that earlier reversals have given to the VM.
+    """
     current = config_of(vm, "it was not reverted")
     own = repository_of(snapshot, vm.definition)
     sources = [_place(snapshot, disk.snapshot_id) for disk in what.disks]
@@ -207,12 +217,12 @@ def _plan(
     old = [
         copyable_disk(snapshot, vm, disk)
         for disk in current.disks
-        if not disk.is_cdrom and _is_replaced(vm, what, disk)
+        if not disk.is_cdrom and _is_replaced(what, made, disk)
     ]
     notices += [
         f"{disk.path} is detached from VM {vm.label}, and kept: it is not in the snapshot"
         for disk in current.disks
-        if not disk.is_cdrom and not _is_replaced(vm, what, disk)
+        if not disk.is_cdrom and not _is_replaced(what, made, disk)
     ]
     module = recording_module(what.repository)
     where = (operation, snapshot, vm, what, host, module)
@@ -239,11 +249,11 @@ def _new_path(
         begin = f"{vm.id.replace('-', '')}-{operation.id}"
         return disk_path(repository, new_file_name(begin, number, name))
     text = mark.name if mark else posixpath.splitext(name)[0]
-    ident = member_uuid(operation.id, number)
-    return disk_path(repository, file_name(DiskName(text, ident, origin_key(volume_id))))
+    new = DiskName(text, uuid.uuid4().hex, origin_key(volume_id))
+    return disk_path(repository, file_name(new))
 
 
-def _is_replaced(vm: VM, what: VMSnapshot, disk: DiskEntry) -> bool:
+def _is_replaced(what: VMSnapshot, made: Collection[str], disk: DiskEntry) -> bool:
     """Whether a disk that the VM has now is one that the snapshot has another content of: the same
     file, or one that an earlier reversal has made in its place."""
     if disk.is_physical or disk.is_shared or not disk.path or not disk.repository_id:
@@ -252,9 +262,7 @@ def _is_replaced(vm: VM, what: VMSnapshot, disk: DiskEntry) -> bool:
     if volume_id in (comparable_id(one.volume_id) for one in what.disks):
         return True
     devices = {one.device for one in what.config.disks if not one.is_cdrom}
-    name = posixpath.basename(disk.path)
-    is_own = re.match(rf"{vm.id.replace('-', '')}-[0-9a-f]{{32}}[-.]", name) is not None
-    return disk.device in devices and (is_own or is_member(name))
+    return disk.device in devices and disk.path in made
 
 
 def _drive(
@@ -293,8 +301,17 @@ def _reverting(plan: Reversal) -> Callable[[Mapping[str, Any]], Mapping[str, Any
     return begin
 
 
-def _ended(what: VMSnapshot) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
-    return lambda now: {key: value for key, value in now.items() if key != "reverting"}
+def _ended(made: Sequence[str] | None) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
+    """For :func:`.record`: nobody reverts any more.
+
+    :param made: the disks that the VM has been given; None: it has been given none.
+    """
+
+    def end(now: Mapping[str, Any]) -> Mapping[str, Any]:
+        own = {key: value for key, value in now.items() if key != "reverting"}
+        return own if made is None or not own else {**own, "made": list(made)}
+
+    return end
 
 
 def _switch(plan: Reversal, notices: list[str]) -> None:
@@ -323,7 +340,7 @@ def _undo(plan: Reversal, failed: Ovm3Error) -> None:
     """
     try:
         remove_made(plan.operation, plan.host, [target for _, target in plan.copies])
-        record(plan.operation, plan.module, plan.what, _ended(plan.what))
+        record(plan.operation, plan.module, plan.what, _ended(None))
     except Ovm3Error as error:
         text = f"{failed}. It has its old disks. Undoing the rest failed too: {error}"
         raise _incomplete(plan, text, error) from failed
@@ -342,7 +359,7 @@ def _delete_old(plan: Reversal) -> None:
         except Ovm3Error as error:
             failed[disk.path] = error
     try:
-        record(plan.operation, plan.module, plan.what, _ended(plan.what))
+        record(plan.operation, plan.module, plan.what, _ended(plan.new))
     except Ovm3Error as error:
         failed[plan.what.id] = error
     if failed:

@@ -147,7 +147,8 @@ def test_without_the_module(sim: Simulator) -> None:
 
 
 def test_a_volume_that_another_node_has_got(sim: Simulator) -> None:
-    """Detached since, and attached to another node: it stays that one's, as it is."""
+    """Detached since, and attached to another node: it stays that one's, as it is; so does what the
+    node has got in its place."""
     node = add_node(sim)
     driver, old = driver_for(sim), write(sim, node, "old")
     snapshot = quietly(driver.ex_create_node_snapshot, node, "one")
@@ -156,8 +157,11 @@ def test_a_volume_that_another_node_has_got(sim: Simulator) -> None:
     sim.add_vm("other")
     other = driver.ex_get_node_by_name("other")
     driver.attach_volume(other, data)
+    mine = driver.create_volume(1, "mine")
+    driver.attach_volume(node, mine, "xvdc")
     before = vm_cfg_of(sim, other)
     quietly(driver.ex_revert_node_snapshot, node, snapshot)
     assert disks_of(sim, driver.ex_get_node_by_name("db")) == old
     assert vm_cfg_of(sim, other) == before
     assert driver.ex_get_volume(data).state == "inuse"
+    assert driver.ex_get_volume(mine).state == "available"
