@@ -147,6 +147,11 @@ def read_vm_snapshots(snapshot: EstateSnapshot) -> VMSnapshotList:
     for repository in snapshot.repositories:
         known = read_document(repository)
         if known is None:
+            if repository.mounted_on:
+                errors.append(
+                    f"repository {repository.id}: snapshots of VMs are not known: no host that has "
+                    f"it mounted has the host module (`ovm3 host install`)"
+                )
             continue
         errors += [known.error] if known.error else []
         for key, entry in known.entries.items():

@@ -23,17 +23,8 @@ def require_no_member(found: VolumeList, snapshot: Snapshot) -> None:
             f"{snapshot.label} was kept: it is part of {what.label}; ex_delete_node_snapshot"
             f"({what.id!r}) deletes all of that"
         )
-    unread = [*known.errors, *_without_module(found)]
-    if unread:
+    if known.errors:
         raise PreconditionFailed(
             f"{snapshot.label} was kept: it was made for the snapshot of a VM, and whether that is "
-            f"still there cannot be read: {'; '.join(unread)}"
+            f"still there cannot be read: {'; '.join(known.errors)}"
         )
-
-
-def _without_module(found: VolumeList) -> list[str]:
-    return [
-        f"no host that has repository {one.id} mounted has the host module"
-        for one in found.estate.repositories
-        if not any(host.module is not None for host in one.mounted_on)
-    ]

@@ -184,7 +184,7 @@ METHODS: dict[str, Callable[[Any, Any], Any]] = {
     "ex_create_node_snapshot": lambda driver, node: with_keys(
         driver.ex_create_node_snapshot, node, "snapshot"
     ),
-    "ex_list_node_snapshots": lambda driver, node: driver.ex_list_node_snapshots(),
+    "ex_list_node_snapshots": lambda driver, node: quietly(driver.ex_list_node_snapshots),
     "ex_revert_node_snapshot": lambda driver, node: with_node_snapshot(
         driver, driver.ex_revert_node_snapshot, node
     ),
