@@ -102,10 +102,11 @@ for of_vm in (vm_fits, clear_ha):
     vm.add_command(of_vm)
 for of_vm in (create_vm, clone, set_metadata, insert_iso, eject_iso, remove_seed):
     vm.add_command(of_vm)
-for of_vm in (pause, unpause, suspend, resume, reset, vm_snapshot):
+for of_vm in (pause, unpause, suspend, resume, reset):
     vm.add_command(of_vm)
 for of_vm in (list_nics, attach_nic, detach_nic, update_nic, resize, rename, set_vm, pin, migrate):
     vm.add_command(of_vm)
+vm.add_command(vm_snapshot)
 host.add_command(empty)
 for of_network in (
     *(create_network, update_network, delete_network, set_bond_mode),
