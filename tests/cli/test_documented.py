@@ -102,8 +102,8 @@ def test_the_docs_list_the_keys_of_every_record() -> None:
         id_of = on(sim, "volume", "show", disk, "-o", "name").stdout.strip()
         assert on(sim, "snapshot", "create", id_of, "snap", "--pause").exit_code == 0
         volume = json.loads(on(sim, "volume", "show", id_of, "-o", "json").stdout)
-        [name] = [one["name"] for one in outputs["vm list"]]
-        assert on(sim, "vm", "snapshot", "create", name, "all", "--pause").exit_code == 0
+        node = outputs["vm list"][0]["id"]
+        assert on(sim, "vm", "snapshot", "create", node, "all", "--pause").exit_code == 0
         [taken] = json.loads(on(sim, "vm", "snapshot", "list", "-o", "json").stdout)
         functions = json.loads(on(sim, "api", "list", "-o", "json", access=()).stdout)
         sizes = json.loads(on(sim, "size", "list", "-o", "json", access=()).stdout)
