@@ -40,7 +40,9 @@ def _leave(dom0, forced):
     for point in sorted([point for point in points if _REPOSITORY.match(point)]):
         try:
             name, found = claim_store.newest(dom0, point)
-            problems = _naming(uuid, point, found)
+            others = name and [host for host, _ in claim_store.registered(dom0, point)
+                               if host != uuid]
+            problems = _naming(uuid, point, found, not others)
         except errors.HostModuleError:
             name, problems = '', ['%s: %s' % (plain(point), safe_paths.current_error())]
         named += problems
@@ -54,8 +56,9 @@ def _leave(dom0, forced):
     return {'named': [to_text(each) for each in named]}
 
 
-def _naming(uuid, point, found):
-    """What speaks against leaving."""
+def _naming(uuid, point, found, is_last):
+    """What speaks against leaving. When the last host has left, nothing says any more that a guest is
+    saved, and the VM would be started without its memory."""
     problems = []
     for document, _, claim, problem in found:
         why = problem
@@ -63,6 +66,8 @@ def _naming(uuid, point, found):
             why = 'the uuid of this host is not known'
         if not why:
             why = claims.uninstall_refusal(claim, uuid)
+        if not why and is_last and claim is not None and claim['saved']:
+            why = 'the VM is %s: resume it, or discard that, first' % claims.described(claim)
         if why:
             problems.append('%s of %s: %s' % (document, plain(point), plain(why)))
     return problems

@@ -52,12 +52,14 @@ from libcloud_ovm3.cli.vm_clone import clone
 from libcloud_ovm3.cli.vm_create import create as create_vm
 from libcloud_ovm3.cli.vm_fits import vm_fits
 from libcloud_ovm3.cli.vm_guest import remove_seed
+from libcloud_ovm3.cli.vm_ha import clear_ha
 from libcloud_ovm3.cli.vm_media import eject_iso, insert_iso
 from libcloud_ovm3.cli.vm_metadata import set_metadata
 from libcloud_ovm3.cli.vm_migrate import empty, migrate
 from libcloud_ovm3.cli.vm_nics import attach_nic, detach_nic, list_nics, update_nic
 from libcloud_ovm3.cli.vm_power import pause, reset, resume, suspend, unpause
 from libcloud_ovm3.cli.vm_settings import pin, rename, resize, set_vm
+from libcloud_ovm3.cli.vm_snapshot import snapshot as vm_snapshot
 from libcloud_ovm3.cli.volume import volume
 
 
@@ -96,12 +98,15 @@ def demo(speed: float, version: str) -> None:
         demo_steps.run(speed=speed, version=version)
 
 
-for of_vm in (create_vm, clone, vm_fits, set_metadata, insert_iso, eject_iso, remove_seed):
+for of_vm in (vm_fits, clear_ha):
+    vm.add_command(of_vm)
+for of_vm in (create_vm, clone, set_metadata, insert_iso, eject_iso, remove_seed):
     vm.add_command(of_vm)
 for of_vm in (pause, unpause, suspend, resume, reset):
     vm.add_command(of_vm)
 for of_vm in (list_nics, attach_nic, detach_nic, update_nic, resize, rename, set_vm, pin, migrate):
     vm.add_command(of_vm)
+vm.add_command(vm_snapshot)
 host.add_command(empty)
 for of_network in (
     *(create_network, update_network, delete_network, set_bond_mode),

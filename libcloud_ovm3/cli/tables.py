@@ -130,6 +130,14 @@ _SNAPSHOTS = (
     Column("repository", lambda one: one["repository"] or one["repository_id"], True),
     Column("id", "id"),
 )
+_NODE_SNAPSHOTS = (
+    Column("snapshot", "name"),
+    Column("state", "state"),
+    Column("vm", "node_name"),
+    Column("created", "created_at"),
+    Column("disks", lambda one: len(one["snapshots"]), True),
+    Column("id", "id"),
+)
 _KEY_PAIRS = (
     Column("key pair", "name"),
     Column("type", "type"),
@@ -184,6 +192,11 @@ def show_volumes(records: Iterable[Record], form: str = "table") -> None:
 def show_snapshots(snapshots: Iterable[VolumeSnapshot], form: str = "table") -> None:
     """Print snapshots, with the volumes that they are copies of."""
     show_records(form, map(snapshot_record, snapshots), _SNAPSHOTS, "no snapshots")
+
+
+def show_node_snapshots(snapshots: Iterable[dict[str, Any]], form: str = "table") -> None:
+    """Print snapshots of VMs."""
+    show_records(form, snapshots, _NODE_SNAPSHOTS, "no snapshots of VMs")
 
 
 def show_key_pairs(key_pairs: Iterable[KeyPair], form: str = "table") -> None:

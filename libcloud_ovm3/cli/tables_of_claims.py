@@ -21,7 +21,7 @@ _NONE = (
     "no claims: nothing guards VMs against a second start; when all hosts have the host module, "
     "`ovm3 claim settle --all` makes them"
 )
-_TEXTS = ("outcome", "fault", "paused", "taken", "why")
+_TEXTS = ("outcome", "fault", "paused", "saved", "taken", "why")
 
 
 def tell_unread(snapshot: EstateSnapshot) -> None:

@@ -55,7 +55,7 @@ def migrate(vms: tuple[str, ...], to: str, cold: bool, timeout: float, **options
 
 
 def _migrate(driver: OVM3NodeDriver, node: Node, host_id: str, name: str, **how: Any) -> str:
-    is_there = node.extra["host_id"] == host_id
+    is_there = node.extra.get("host_id") == host_id
     driver.ex_migrate_node(node, host_id, **how)
     return f"{label(node)} {'already runs' if is_there else 'was moved, and runs'} on {name}"
 
@@ -63,7 +63,7 @@ def _migrate(driver: OVM3NodeDriver, node: Node, host_id: str, name: str, **how:
 @click.command(
     "empty",
     cls=Command,
-    epilog=examples("ovm3 host empty ovm-1", "ovm3 host empty ovm-1 --to ovm-2 --to ovm-3"),
+    epilog=examples("ovm3 host empty ovm-1", "ovm3 host empty ovm-1 --to ovm-2 --cold"),
 )
 @click.option(
     "--to",

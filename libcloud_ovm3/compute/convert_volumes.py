@@ -12,6 +12,7 @@ from libcloud_ovm3.estate.states import VolumeState
 
 if TYPE_CHECKING:
     from libcloud_ovm3.estate.physical import Lun
+    from libcloud_ovm3.estate.vm_snapshots import VMSnapshot
     from libcloud_ovm3.estate.volumes import Attachment, Snapshot, Volume
 
 _GIB = 2**30
@@ -134,3 +135,18 @@ def to_snapshot(snapshot: Snapshot, driver: NodeDriver) -> VolumeSnapshot:
         state=state,  # type: ignore[arg-type]  # its annotation names the volume's states
         name=snapshot.name,
     )
+
+
+def to_node_snapshot(snapshot: VMSnapshot) -> dict[str, Any]:
+    """The snapshot of a node, as plain data (docs/command-output.md)."""
+    return {
+        "id": snapshot.id,
+        "name": snapshot.name,
+        "state": snapshot.state,
+        "node_id": snapshot.vm_id,
+        "node_name": snapshot.vm_name,
+        "created_at": snapshot.created,
+        "repository_id": snapshot.repository.id,
+        "snapshots": [disk.snapshot_id for disk in snapshot.disks],
+        "missing": list(snapshot.missing),
+    }

@@ -7,6 +7,7 @@ from libcloud_ovm3.compute.clones import Clones
 from libcloud_ovm3.compute.control_networks import ControlNetworks
 from libcloud_ovm3.compute.deploying import Deploying
 from libcloud_ovm3.compute.fits import Fits
+from libcloud_ovm3.compute.high_availability import HighAvailability
 from libcloud_ovm3.compute.images import Images
 from libcloud_ovm3.compute.imports import Imports
 from libcloud_ovm3.compute.key_pairs import KeyPairs
@@ -17,6 +18,7 @@ from libcloud_ovm3.compute.network_changes import NetworkChanges
 from libcloud_ovm3.compute.networks import Networks
 from libcloud_ovm3.compute.nics import Nics
 from libcloud_ovm3.compute.node_settings import NodeSettings
+from libcloud_ovm3.compute.node_snapshots import NodeSnapshots
 from libcloud_ovm3.compute.nodes import Nodes
 from libcloud_ovm3.compute.orphans import Orphans
 from libcloud_ovm3.compute.power import Power
@@ -51,5 +53,7 @@ class OVM3NodeDriver(
     Clones,
     Migration,
     Fits,
+    HighAvailability,
+    NodeSnapshots,
 ):
     """Apache Libcloud's compute driver for Oracle VM Server 3 hosts."""

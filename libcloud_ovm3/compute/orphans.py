@@ -1,4 +1,5 @@
-"""Virtual disks that belong to no node: listing them, and putting back what was set aside."""
+"""Virtual disks that belong to no node: listing and deleting them, and putting back what was set
+aside."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ class Orphans(OVM3Base):
         """Virtual disks and seeds that no vm.cfg names, but those of nodes that are being created.
 
         They may be left of an incomplete operation, or kept on purpose by someone. Nothing is
-        deleted. Seeds are deleted by :meth:`ex_remove_seed`.
+        deleted: :meth:`ex_delete_orphan` deletes one disk, :meth:`ex_remove_seed` seeds.
 
         :raises Ovm3Error: No host responded.
         :return: Dicts with ``repository_id``, ``path``, ``is_certain`` (False: something that may
@@ -29,6 +30,25 @@ class Orphans(OVM3Base):
         snapshot = estate.vms.read_estate(self._estate)
         self._warn([*snapshot.errors(), *estate.seeds.unread_seeds(snapshot)])
         return [to_orphan(orphan) for orphan in estate.disks.orphans(self._estate, snapshot)]
+
+    def ex_delete_orphan(self, path: str) -> bool:
+        """Delete a virtual disk that certainly nothing uses, for good.
+
+        That is decided anew: twice, some seconds apart, and, with the host module, once more while
+        the disk is set aside. Only what :meth:`ex_list_orphans` calls certain is deleted.
+
+        :param path: As shown there: ``/OVS/Repositories/...``. (required)
+        :type path: ``str``
+
+        :raises PreconditionFailed: It is no orphan, or not certainly one; or it is a seed
+            (:meth:`ex_remove_seed`), or was set aside (:meth:`ex_put_back`). It is there as before.
+        :raises AgentFault: The host refused; it is there as before.
+        :raises OperationIncomplete: Whether it is deleted is unknown.
+        :return: True: it is deleted.
+        :rtype: ``bool``
+        """
+        operations.delete_orphan.delete_orphan(self._estate, path)
+        return True
 
     def ex_put_back(self, path: str, operation: str) -> bool:
         """Put back a disk that an incomplete deletion has set aside and left there.

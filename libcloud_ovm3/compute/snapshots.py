@@ -86,7 +86,8 @@ class Snapshots(OVM3Base):
 
         :raises VolumeNotFound: There is no such snapshot.
         :raises SearchIncomplete: It was not found, but not everything could be read.
-        :raises PreconditionFailed: A node or a template uses it, or may; it was kept.
+        :raises PreconditionFailed: A node or a template uses it, or may; or it is part of the
+            snapshot of a node (:meth:`ex_delete_node_snapshot`). It was kept.
         :raises AgentFault: The agent refused; it is as it was.
         :raises OperationIncomplete: Whether it is destroyed is unknown; ``left`` names it.
         :return: True: it is destroyed.

@@ -29,6 +29,7 @@ def check_vms(snapshot: EstateSnapshot) -> Iterator[Finding]:
             yield from _check_automatic_starts(vm, definition)
         yield from _check_presence(vm)
         yield from _check_doubts(vm)
+        yield from _check_saved(vm)
     yield from _check_pauses(snapshot)
 
 
@@ -93,7 +94,7 @@ def _check_automatic_starts(vm: VM, definition: Definition) -> Iterator[Finding]
             "in a clustered pool the agents may start it on another host when its host fails, and "
             "so at the same time as you do",
             "before starting it manually, confirm that no host runs it; if HA is not wanted, clear "
-            "the flag with configure_vm_ha (`ovm3 api show configure_vm_ha`)",
+            "the flag (ex_clear_ha)",
         )
     if definition.get_text("on_xend_start") == "start":
         yield Finding(
@@ -171,6 +172,21 @@ def _check_doubts(vm: VM) -> Iterator[Finding]:
                 f"{live.domain.label} on {name_of(live.host)}: incomplete record: "
                 f"{live.domain.disks_error}",
                 "which files it holds is not known, so no disk is deleted",
+            )
+
+
+def _check_saved(vm: VM) -> Iterator[Finding]:
+    """Report a suspended VM that cannot be restored."""
+    for one in vm.definitions:
+        claim = one.guard.claim if one.guard else None
+        if claim is not None and claim.is_suspended and not claim.is_restorable:
+            yield Finding(
+                "warning",
+                "VM",
+                f"VM {vm.label} is suspended, and whether all of its memory was saved is not known "
+                f"({claim.saved})",
+                "it is not restored: its disks may be newer",
+                "ex_discard_saved=True of start_node starts it, as after a power cut",
             )
 
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         repository_space,
         seeds,
         settings,
+        vm_snapshots,
         vms,
         volumes,
     )
@@ -59,6 +60,7 @@ __all__ = [
     "repository_space",
     "seeds",
     "settings",
+    "vm_snapshots",
     "vms",
     "volumes",
 ]

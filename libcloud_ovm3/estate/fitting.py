@@ -16,7 +16,7 @@ from libcloud_ovm3.agent.identifiers import undashed
 from libcloud_ovm3.errors import Ovm3Error
 from libcloud_ovm3.estate.consoles import is_any, is_local
 from libcloud_ovm3.estate.domains import Domain
-from libcloud_ovm3.estate.guards import MOVING, why_no_claims
+from libcloud_ovm3.estate.guards import DOUBT, MOVING, why_no_claims
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.states import State
 from libcloud_ovm3.estate.vms import VM, EstateSnapshot
@@ -97,7 +97,13 @@ def by_claims(vm: VM, hosts: Sequence[HostView], *, moves: bool = False) -> Foun
         for one in hosts
         if moves and one.module_claims is not None and one.module_moves is None
     ]
-    return reasons, []
+    claim = guard.claim
+    if claim is not None and claim.error:
+        reasons.append(
+            f"two domains of it were seen {claim.error}: destroy one of them, then settle"
+        )
+    is_open = claim is not None and claim.kind in (DOUBT, MOVING)
+    return reasons, ["where it may be, by its claim: its hosts look before"] if is_open else []
 
 
 def by_names(vm: VM, host: HostView) -> Found:

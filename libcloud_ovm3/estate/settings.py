@@ -25,6 +25,7 @@ _WORD = re.compile(r"(\^?)([0-9]{1,4})(?:-([0-9]{1,4}))?")
 
 # The CPUs that each vcpu may run on; an empty set: any. None: not known.
 Pins = tuple[frozenset[int], ...] | None
+_ANY: Pins = (frozenset(),)
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,15 @@ class Settings:
 
     def as_data(self) -> dict[str, Any]:
         """As plain data; ``cpus``: of all vcpus together, as a text; "": any; None: unknown."""
-        numbers = {key: value for key, value in vars(self).items() if key != "pins"}
-        return {**numbers, "cpus": pins_text(self.pins)}
+        return {
+            "memory_mb": self.memory_mb,
+            "max_memory_mb": self.max_memory_mb,
+            "vcpus": self.vcpus,
+            "max_vcpus": self.max_vcpus,
+            "cpu_weight": self.cpu_weight,
+            "cpu_cap": self.cpu_cap,
+            "cpus": pins_text(self.pins),
+        }
 
 
 def defined_settings(config: VMConfig) -> Settings:
@@ -129,13 +137,15 @@ def pins_text(pins: Pins) -> str | None:
     """The CPUs of all vcpus together; "": one of them may run on any; None: that is unknown."""
     if pins is None:
         return None
-    return cpus_text(frozenset().union(*pins)) if pins and all(pins) else ""
+    if not pins or not all(pins):
+        return ""
+    return cpus_text(pins[0] if len(pins) == 1 else frozenset().union(*pins))
 
 
 def _defined_pins(config: VMConfig) -> Pins:
     given = config.values.get("cpus", "")
     if given in ("", []):
-        return (frozenset(),)
+        return _ANY
     each = given if isinstance(given, list) else [given]
     found = [parse_cpus(str(one)) for one in each if not isinstance(one, bool)]
     if len(found) < len(each) or None in found:

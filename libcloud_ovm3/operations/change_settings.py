@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from libcloud_ovm3.agent.config import VMConfig
-from libcloud_ovm3.errors import Ovm3Error
+from libcloud_ovm3.errors import ChangedMeanwhile, Ovm3Error
 from libcloud_ovm3.estate.domains import Domain
 from libcloud_ovm3.estate.hosts import read_hardware
 from libcloud_ovm3.estate.settings import Settings, defined_settings, live_settings
@@ -75,7 +75,9 @@ def change_settings(target: Target, steps: Sequence[Step], notices: list[str]) -
     :param notices: gets notices for the user.
     :return: the VM as it is then. What vm.cfg has already is not sent.
     :raises PreconditionFailed: the agent would change more than that, or the VM is not where it
-        was, or its vm.cfg has changed. Nothing was sent.
+        was. Nothing was sent.
+    :raises ChangedMeanwhile: another client was first: to be begun again, from the first read on.
+        What it names as done stays.
     :raises AgentFault: the agent refused, and the VM is as it was.
     :raises OperationIncomplete: whether it is done is unknown, or only a part of it is.
     """
@@ -90,6 +92,8 @@ def change_settings(target: Target, steps: Sequence[Step], notices: list[str]) -
             if not done:
                 raise
             text = f"{step.what}: {error}. Done before that: {', '.join(done)}"
+            if isinstance(error, ChangedMeanwhile):
+                raise ChangedMeanwhile(text, nodes=[target.vm.summary]) from error
             raise incomplete(target, text) from error
         done.append(step.what)
     definition = replace(target.definition, guard=latest(target.operation, target.definition))

@@ -24,6 +24,7 @@ from libcloud_ovm3.operations.marks import begin_removal, end_removal
 from libcloud_ovm3.operations.mount_export import mounted_export
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.own_disks import find_users
+from libcloud_ovm3.operations.snapshot_members import require_no_member
 from libcloud_ovm3.operations.target_repository import require_usable
 from libcloud_ovm3.progress import waiting
 
@@ -32,14 +33,16 @@ def destroy_snapshot(estate: Estate, snapshot_id: str) -> None:
     """Destroy a snapshot that nobody uses; one that is not complete with the mark beside it.
 
     :raises VolumeNotFound: there is no such snapshot.
-    :raises PreconditionFailed: a VM or a template names it, or may, it is held open, or a copy into
-        it is under way; it stays.
+    :raises PreconditionFailed: a VM or a template names it, or may, it is held open, a copy into it
+        is under way, or it is part of the snapshot of a VM; it stays.
     :raises AgentFault: the agent refused; it stays.
     :raises OperationIncomplete: whether it is destroyed is unknown; names it.
     """
     operation = Operation(estate)
-    snapshot = read_volumes(estate, with_sizes=False).snapshot(snapshot_id)
+    found = read_volumes(estate, with_sizes=False)
+    snapshot = found.snapshot(snapshot_id)
     require_usable(snapshot.file.repository)
+    require_no_member(found, snapshot)
     delete_with_mark(operation, snapshot.file, snapshot.label)
 
 

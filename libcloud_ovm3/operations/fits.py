@@ -28,14 +28,13 @@ from libcloud_ovm3.estate.hosts import (
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.networks import NETWORK, NetworkList, read_networks
 from libcloud_ovm3.estate.physical import lun_key, read_luns
-from libcloud_ovm3.estate.states import State
 from libcloud_ovm3.estate.vm_bridges import bridges_of
 from libcloud_ovm3.estate.vms import VM, EstateSnapshot, LiveDomain, read_estate
 from libcloud_ovm3.operations.limits import MINIMUM_AGE
 from libcloud_ovm3.operations.placement import chosen_views, repositories_of
-from libcloud_ovm3.operations.preconditions import why_unknown
 from libcloud_ovm3.operations.presence import written
 from libcloud_ovm3.operations.same_macs import require_own_macs
+from libcloud_ovm3.operations.start_vm import why_not_startable
 from libcloud_ovm3.operations.vlan_support import why_lacking
 
 START, MIGRATE, MIGRATE_LIVE = "start", "migrate", "migrate live"
@@ -117,21 +116,11 @@ def _of_start(
     config: VMConfig,
 ) -> Iterator[Found]:
     definition = vm.definition
-    yield [why for why in [_not_stopped(vm, snapshot)] if why], []
+    yield [why for why in [why_not_startable(vm, snapshot)] if why], []
     yield from _of_both(snapshot, networks, vm, host, config, definition.disks, None)
     yield fitting.by_memory(config, None, host, read_hardware([host])[0])
     yield _of_macs(vm, snapshot), []
     yield _of_writers(snapshot, definition), []
-
-
-def _not_stopped(vm: VM, snapshot: EstateSnapshot) -> str:
-    if vm.state is State.STOPPED:
-        return ""
-    if vm.live:
-        return f"it is {vm.state.value}: {vm.where()}"
-    if vm.state is State.PENDING:
-        return "its creation was not completed"
-    return why_unknown(vm, snapshot)
 
 
 def _of_macs(vm: VM, snapshot: EstateSnapshot) -> list[str]:

@@ -12,6 +12,7 @@ from libcloud_ovm3.estate.hosts import HARDWARE, HostView, read_hardware
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.settings import HIGHEST_CPU, Pins, cpus_text, live_settings, parse_cpus
 from libcloud_ovm3.estate.vms import VM, read_estate
+from libcloud_ovm3.operations.again import until_first
 from libcloud_ovm3.operations.change_settings import (
     SETTINGS,
     Step,
@@ -38,7 +39,7 @@ def parse_pin(cpus: Any) -> frozenset[int] | None:
         return None
     if isinstance(cpus, int) and not isinstance(cpus, bool):
         cpus = [cpus]
-    if isinstance(cpus, Sequence | set | frozenset) and not isinstance(cpus, str):
+    if isinstance(cpus, list | tuple | set | frozenset | range):
         is_plain = all(isinstance(one, int) and not isinstance(one, bool) for one in cpus)
         found = frozenset(cpus) if is_plain else None
         if found and min(found) >= 0 and max(found) <= HIGHEST_CPU:
@@ -72,6 +73,10 @@ def pin(estate: Estate, vm_id: str, cpus: frozenset[int] | None) -> tuple[VM, li
     :raises AgentFault: the agent refused; the VM is as it was.
     :raises OperationIncomplete: whether it is pinned is unknown.
     """
+    return until_first(estate, lambda: _pin(estate, vm_id, cpus))
+
+
+def _pin(estate: Estate, vm_id: str, cpus: frozenset[int] | None) -> tuple[VM, list[str]]:
     target = target_of(Operation(estate), read_estate(estate, HARDWARE), vm_id, SETTINGS)
     counts, notices = _counts(target), adopted_notice(target)
     if cpus is None:

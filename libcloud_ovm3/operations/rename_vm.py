@@ -13,6 +13,7 @@ from libcloud_ovm3.errors import NameTaken, Ovm3Error
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.states import State
 from libcloud_ovm3.estate.vms import VM, read_estate
+from libcloud_ovm3.operations.again import until_first
 from libcloud_ovm3.operations.change_settings import SETTINGS, Step, anything, change_settings
 from libcloud_ovm3.operations.device_changes import Target, incomplete, target_of
 from libcloud_ovm3.operations.operation import Operation
@@ -39,6 +40,10 @@ def rename(
     :raises OperationIncomplete: which name it has is unknown; or another VM has it too.
     """
     require_name(name)
+    return until_first(estate, lambda: _rename(estate, vm_id, name, allow_same_name))
+
+
+def _rename(estate: Estate, vm_id: str, name: str, allow_same_name: bool) -> tuple[VM, list[str]]:
     snapshot = read_estate(estate)
     target = target_of(Operation(estate), snapshot, vm_id, SETTINGS)
     if target.definition.name == name and target.definition.get_text(SIMPLE_NAME) == name:

@@ -18,6 +18,7 @@ from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.settings import Settings
 from libcloud_ovm3.estate.vms import VM, read_estate
 from libcloud_ovm3.estate.xend_memory import free_mb
+from libcloud_ovm3.operations.again import until_first
 from libcloud_ovm3.operations.change_settings import (
     SETTINGS,
     Step,
@@ -116,6 +117,10 @@ def resize(estate: Estate, vm_id: str, size: NewSize) -> tuple[VM, list[str]]:
     :raises AgentFault: the agent refused; the VM is as it was.
     :raises OperationIncomplete: whether it is changed is unknown, or only a part of it is.
     """
+    return until_first(estate, lambda: _resize(estate, vm_id, size))
+
+
+def _resize(estate: Estate, vm_id: str, size: NewSize) -> tuple[VM, list[str]]:
     target = target_of(Operation(estate), read_estate(estate, HARDWARE), vm_id, SETTINGS)
     wanted = wanted_of(target, size)
     notices = adopted_notice(target)

@@ -94,20 +94,20 @@ def delete_image(operation: Operation, snapshot: EstateSnapshot, vm: VM) -> list
 
     :return: notices for the user: it is left, and why.
     """
-    notices = []
-    repository = repository_of(snapshot, vm.definition)
-    host = with_module(repository)
+    host = with_module(repository_of(snapshot, vm.definition))
     try:
-        for path in files_beside(snapshot, vm):
-            if host is not None and host.module is not None:
-                doors.delete_file(operation, host.module, path)
+        paths = files_beside(snapshot, vm)
+        if len(paths) == 1 and host is not None and host.module is not None:
+            doors.delete_file(operation, host.module, paths[0])
+        if len(paths) < 2:
+            return []
+        why = f"which of these it is, is not known: {', '.join(text_of(one) for one in paths)}"
     except Ovm3Error as error:
-        notices.append(
-            f"VM {vm.label}: the file with its old memory may be left in its directory; never "
-            f"restore it by hand, its disks are newer; delete it before you suspend or destroy the "
-            f"VM: {error}"
-        )
-    return notices
+        why = str(error)
+    return [
+        f"VM {vm.label}: the file with its old memory may be left in its directory; never restore "
+        f"it by hand, its disks are newer; delete it before you suspend or destroy the VM: {why}"
+    ]
 
 
 def require_no_image(snapshot: EstateSnapshot, vm: VM) -> None:

@@ -137,21 +137,29 @@ def _require_stopped(vm: VM, snapshot: EstateSnapshot, saved: str) -> None:
 
     :raises PreconditionFailed: otherwise; says why it is not proven.
     """
-    is_suspended = vm.state is State.SUSPENDED and not vm.live
-    if saved == RESTORE and is_suspended:
+    if saved == RESTORE and vm.state is State.SUSPENDED and not vm.live:
         require_restorable(vm)
         return
+    why = why_not_startable(vm, snapshot, saved)
+    if why:
+        raise PreconditionFailed(f"VM {vm.label} cannot be started: {why}", nodes=[vm.summary])
+
+
+def why_not_startable(vm: VM, snapshot: EstateSnapshot, saved: str = KEEP) -> str:
+    """Why a VM is not proven to be stopped; "": it is.
+
+    :param saved: as for :func:`start`.
+    """
+    is_suspended = vm.state is State.SUSPENDED and not vm.live
     if (vm.state is State.STOPPED and saved != RESTORE) or (is_suspended and saved == DISCARD):
-        return
+        return ""
     if is_suspended:
-        why = f"it is suspended: {WAYS_OUT}"
-    elif vm.state is State.PENDING and not vm.live:
-        why = "its creation was not completed; destroy it and create it again"
-    elif vm.state is State.UNKNOWN and not vm.live:
-        why = why_unknown(vm, snapshot)
-    else:
-        why = f"it is {vm.state.value}: {vm.where()}"
-    raise PreconditionFailed(f"VM {vm.label} cannot be started: {why}", nodes=[vm.summary])
+        return f"it is suspended: {WAYS_OUT}"
+    if vm.state is State.PENDING and not vm.live:
+        return "its creation was not completed; destroy it and create it again"
+    if vm.state is State.UNKNOWN and not vm.live:
+        return why_unknown(vm, snapshot)
+    return f"it is {vm.state.value}: {vm.where()}"
 
 
 def start_on(

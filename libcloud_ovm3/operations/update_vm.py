@@ -7,6 +7,7 @@ from typing import Any
 from libcloud_ovm3.errors import InvalidArgument
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.vms import VM, read_estate
+from libcloud_ovm3.operations.again import until_first
 from libcloud_ovm3.operations.change_settings import SETTINGS, Step, anything, change_settings
 from libcloud_ovm3.operations.device_changes import Target, refusal, target_of
 from libcloud_ovm3.operations.operation import Operation
@@ -47,6 +48,12 @@ def update(
     if description is not None:
         require_description(description)
     check_boot_order(boot_order)
+    return until_first(estate, lambda: _update(estate, vm_id, description, boot_order))
+
+
+def _update(
+    estate: Estate, vm_id: str, description: str | None, boot_order: str | None
+) -> tuple[VM, list[str]]:
     target = target_of(Operation(estate), read_estate(estate), vm_id, SETTINGS)
     options: dict[str, Any] = {}
     notices: list[str] = []

@@ -268,6 +268,18 @@ def test_a_name_that_two_vms_have_is_refused_and_an_id_is_not(sim: Simulator) ->
     assert len(sim.domains(1)) == 0
 
 
+def test_one_that_runs_elsewhere_is_moved(sim: Simulator) -> None:
+    there = {"location": "ovm-2", "migrate": True}
+    assert task(sim, "on", "started", check=True, **there).would_change
+    assert len(sim.domains(0)) == 1
+    done = task(sim, "on", "started", **there)
+    assert done.vm is not None
+    assert done.vm["host"] == "ovm-2"
+    again = task(sim, "on", "started", **there)
+    assert again.before == again.vm
+    assert calls_of(sim, "migrate_vm") == ["migrate_vm"]
+
+
 def test_half_a_vm_is_no_vm(sim: Simulator) -> None:
     sim.misbehave("hang", "copy_file")
     with pytest.raises(OperationIncomplete):

@@ -80,7 +80,8 @@ def test_the_docs_list_the_keys_of_every_record() -> None:
         title: keys_in(content)
         for title, content in re.findall(r"^### ([^\n]*)\n(.*?)(?=^###|\Z)", text, re.M | re.S)
     }
-    vm_keys, _, host_keys, volume_keys, snapshot_keys, network_keys, other = sections.values()
+    vm_keys, _, host_keys, volume_keys, snapshot_keys, *more = sections.values()
+    node_snapshot_keys, network_keys, other = more
     with simulate(hosts=1, host_module=True) as sim:
         driver_for(sim, ex_keys_repository="MyRepo").import_key_pair_from_string("k", ED25519)
         (sim.repository_path / "VirtualDisks" / "data.img").write_bytes(b"")
@@ -101,6 +102,9 @@ def test_the_docs_list_the_keys_of_every_record() -> None:
         id_of = on(sim, "volume", "show", disk, "-o", "name").stdout.strip()
         assert on(sim, "snapshot", "create", id_of, "snap", "--pause").exit_code == 0
         volume = json.loads(on(sim, "volume", "show", id_of, "-o", "json").stdout)
+        node = outputs["vm list"][0]["id"]
+        assert on(sim, "vm", "snapshot", "create", node, "all", "--pause").exit_code == 0
+        [taken] = json.loads(on(sim, "vm", "snapshot", "list", "-o", "json").stdout)
         functions = json.loads(on(sim, "api", "list", "-o", "json", access=()).stdout)
         sizes = json.loads(on(sim, "size", "list", "-o", "json", access=()).stdout)
         where = [f"{sim.hosts[0].address}:{sim.hosts[0].port}"]
@@ -115,6 +119,7 @@ def test_the_docs_list_the_keys_of_every_record() -> None:
     assert used | set(outputs["network list --devices"][0]) <= network_keys
     assert {*volume, *volume["attachments"][0]} <= volume_keys
     assert set(volume["snapshots"][0]) <= snapshot_keys
+    assert set(taken) == node_snapshot_keys - {"available", "creating", "reverting", "error"}
     for record in (
         *(outputs["image list"][0], outputs["disk orphans"][0], functions[0], sizes[0]),
         *(functions[0]["arguments"][0], doctor, doctor["findings"][0]),

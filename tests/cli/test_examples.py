@@ -132,10 +132,22 @@ def prepare(sim: Simulator, line: str) -> dict[str, str]:
         uuids = [host.uuid.lower() for host in sim.hosts]
         place = (sim.repository_id, node.extra["directory"])
         HostModule(driver.connection).claim_vm("tests", "0" * 32, *place, uuids)
+    if " vm migrate " in line:
+        for node in driver.list_nodes():
+            if node.name in ("web-1", "db-1"):
+                driver.start_node(node, "ovm-1")
+        clock_of(sim).sleep(100)
     if " vm reboot " in line:
         [node] = [one for one in driver.list_nodes() if one.name == "web-1"]
         driver.start_node(node)
         clock_of(sim).sleep(100)
+    if line.startswith(("ovm3 vm snapshot revert", "ovm3 vm snapshot delete")):
+        if "db-1" not in line:
+            sim.add_vm("db-1")
+        driver.ex_create_node_snapshot(driver.ex_get_node_by_name("db-1"), "before-upgrade")
+    if "delete-orphan PATH" in line:
+        (sim.repository_path / "VirtualDisks" / "old.img").write_bytes(b"nobody's")
+        return {"PATH": f"/OVS/Repositories/{sim.repository_id}/VirtualDisks/old.img"}
     if any(f" vm {one} " in line for one in ("pause", "unpause", "suspend", "resume", "reset")):
         [node] = [one for one in driver.list_nodes() if one.name in line]
         driver.start_node(node)

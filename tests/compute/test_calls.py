@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from libcloud_ovm3 import OVM3NodeDriver
-from libcloud_ovm3.errors import KeyPairNotFound, PreconditionFailed
+from libcloud_ovm3.errors import KeyPairNotFound, PreconditionFailed, VolumeNotFound
 from libcloud_ovm3.simulator import Simulator
 from tests.operations.cards import add_second_bridge
 from tests.operations.serving import put_pending_iso, serving
@@ -181,6 +181,17 @@ METHODS: dict[str, Callable[[Any, Any], Any]] = {
     "ex_pause_node": lambda driver, node: driver.ex_pause_node(node),
     "ex_unpause_node": lambda driver, node: driver.ex_unpause_node(node),
     "ex_suspend_node": suspend_with_a_claim,
+    "ex_create_node_snapshot": lambda driver, node: with_keys(
+        driver.ex_create_node_snapshot, node, "snapshot"
+    ),
+    "ex_list_node_snapshots": lambda driver, node: quietly(driver.ex_list_node_snapshots),
+    "ex_revert_node_snapshot": lambda driver, node: with_node_snapshot(
+        driver, driver.ex_revert_node_snapshot, node
+    ),
+    "ex_delete_node_snapshot": lambda driver, node: with_node_snapshot(
+        driver, driver.ex_delete_node_snapshot
+    ),
+    "ex_delete_orphan": lambda driver, node: driver.ex_delete_orphan(driver.orphan),
     "ex_resume_node": resume_what_runs,
     "ex_reset_node": lambda driver, node: driver.ex_reset_node(node),
     "ex_settle_node": settle_what_runs,
@@ -188,6 +199,7 @@ METHODS: dict[str, Callable[[Any, Any], Any]] = {
     "ex_migrate_all": empty_to_itself,
     "ex_set_metadata": lambda driver, node: with_keys(driver.ex_set_metadata, node, {"a": "b"}),
     "ex_resize_node": lambda driver, node: driver.ex_resize_node(node, ex_cpu_cap=50),
+    "ex_clear_ha": lambda driver, node: driver.ex_clear_ha(node),
     "ex_rename_node": lambda driver, node: driver.ex_rename_node(node, "new name"),
     "ex_update_node": lambda driver, node: driver.ex_update_node(node, ex_description="x"),
     "ex_pin_node": lambda driver, node: driver.ex_pin_node(node, "1"),
@@ -215,8 +227,11 @@ ON_VOLUMES = (
     "ex_copy_to_secondary",
     "attach_volume",
 )
+ON_NODE_SNAPSHOTS = ("ex_revert_node_snapshot", "ex_delete_node_snapshot")
 ON_STOPPED = (
     "ex_clone_node",
+    "ex_create_node_snapshot",
+    *ON_NODE_SNAPSHOTS,
     "create_image",
     "delete_image",
     "copy_image",
@@ -257,6 +272,12 @@ def with_keys(action: Callable[..., Any], *given: Any) -> None:
     that only read has none."""
     with contextlib.suppress(PreconditionFailed, KeyPairNotFound):
         action(*given)
+
+
+def with_node_snapshot(driver: Any, action: Callable[..., Any], *given: Any) -> None:
+    """An action on a snapshot of the node, of which there is none where no host has the module."""
+    with contextlib.suppress(PreconditionFailed, VolumeNotFound):
+        action(*given, driver.node_snapshot)
 
 
 def look_for_what_is_set_aside(driver: Any) -> None:
@@ -367,6 +388,13 @@ def prepare(method: str, driver: Any, node: Any, sim: Simulator) -> None:
         driver.attach_volume(node, driver.attached)
     if method in ON_SNAPSHOTS:
         driver.snapshot = driver.create_volume_snapshot(driver.spare, "snapshot").id
+    if method in ON_NODE_SNAPSHOTS:
+        driver.node_snapshot = "0" * 32
+        with contextlib.suppress(PreconditionFailed):
+            driver.node_snapshot = driver.ex_create_node_snapshot(node, "snapshot")["id"]
+    if method == "ex_delete_orphan":
+        (sim.repository_path / "VirtualDisks" / "orphan.img").write_bytes(b"\0" * 4096)
+        driver.orphan = f"/OVS/Repositories/{sim.repository_id}/VirtualDisks/orphan.img"
     if method in ("ex_update_network", "ex_delete_network"):
         driver.ex_create_network("spare", ex_parent="eth1")
     if method in ("delete_image", "copy_image"):

@@ -77,6 +77,13 @@ class Pool:
 
         return call
 
+    def migrate(self) -> Callable[[], Any]:
+        """A migration that is over when the first look comes: looks depend on time."""
+        self.sim.wait(61)
+        names = {host.id: host.name for host in self.driver.list_locations()}
+        there = next(name for one, name in names.items() if one != self.node.extra["host_id"])
+        return lambda: quietly(self.driver.ex_migrate_node, self.node, there)
+
     def with_keys(self, action: Callable[..., Any], *given: Any) -> Callable[[], Any]:
         with_keys(self.keys.import_key_pair_from_string, "key", ED25519)
         return lambda: with_keys(action, *given)
@@ -108,6 +115,7 @@ FORMS: dict[str, Callable[[Pool], Callable[[], Any]]] = {
     "`create_node` with one card, and `ex_watch_dhcp` of the driver": Pool.watching,
     "`deploy_node` with one card and its static address": Pool.deploy,
     "`ex_remove_seed` of a running node with one": Pool.with_a_seed,
+    "`ex_migrate_node` to another host": Pool.migrate,
     "`list_key_pairs` with `ex_keys_repository`": lambda pool: pool.with_keys(
         pool.keys.list_key_pairs
     ),

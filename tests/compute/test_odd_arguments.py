@@ -28,7 +28,8 @@ METHODS = (
     "ex_import_image ex_finish_import "
     "ex_release_networks ex_remove_seed ex_list_nics ex_attach_nic ex_detach_nic ex_update_nic "
     "get_key_pair create_key_pair import_key_pair_from_string import_key_pair_from_file "
-    "delete_key_pair ex_set_metadata ex_clone_node"
+    "delete_key_pair ex_set_metadata ex_clone_node "
+    "ex_create_node_snapshot ex_revert_node_snapshot ex_delete_node_snapshot ex_delete_orphan"
 ).split()
 POSSIBLE = {"name", "description"}  # of which some of these are good
 

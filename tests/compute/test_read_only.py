@@ -78,8 +78,11 @@ class Subjects:
         self.nic = driver.ex_attach_nic(self.running, self.network).id
         [volume] = driver.ex_list_volumes(self.paused)
         interrupt(sim, "unpause_vm", driver.create_volume_snapshot, volume, "p", ex_pause=True)
-        self.aside = ("/OVS/Repositories/x", "0" * 32)
+        self.aside, self.node_snapshot = ("/OVS/Repositories/x", "0" * 32), "0" * 32
+        self.orphan = f"/OVS/Repositories/{sim.repository_id}/VirtualDisks/orphan.img"
+        (sim.repository_path / "VirtualDisks" / "orphan.img").write_bytes(b"\0" * 4096)
         if has_module:
+            self.node_snapshot = driver.ex_create_node_snapshot(self.stopped, "all")["id"]
             gone = driver.create_volume(1, "gone")
             interrupt(sim, "libcloud_delete_aside", driver.destroy_volume, gone)
             [left] = [one for one in driver.ex_list_orphans() if one["set_aside"]]
@@ -121,6 +124,7 @@ Change = Callable[[Driver, Subjects], Any]
 
 CHANGES: dict[str, Change] = {
     "create_node": lambda driver, has: driver.create_node("new", has.size, has.template),
+    "ex_delete_orphan": lambda driver, has: driver.ex_delete_orphan(has.orphan),
     "ex_clone_node": lambda driver, has: driver.ex_clone_node(has.stopped, "clone"),
     "start_node": lambda driver, has: driver.start_node(has.stopped),
     "stop_node": lambda driver, has: driver.stop_node(has.running),
@@ -186,6 +190,13 @@ WITH_MODULE: dict[str, Change] = {
         has.secondary, "a.img", "x", ex_repository="MyRepo"
     ),
     "ex_resize_volume": lambda driver, has: driver.ex_resize_volume(has.spare, 2),
+    "ex_create_node_snapshot": lambda driver, has: driver.ex_create_node_snapshot(has.stopped, "x"),
+    "ex_revert_node_snapshot": lambda driver, has: driver.ex_revert_node_snapshot(
+        has.stopped, has.node_snapshot
+    ),
+    "ex_delete_node_snapshot": lambda driver, has: driver.ex_delete_node_snapshot(
+        has.node_snapshot
+    ),
     "ex_rename_volume": lambda driver, has: driver.ex_rename_volume(has.spare, "x"),
     "ex_revert_volume": lambda driver, has: driver.ex_revert_volume(has.spare, has.snapshot),
     "ex_put_back": lambda driver, has: driver.ex_put_back(*has.aside),
@@ -200,7 +211,9 @@ WITH_MODULE: dict[str, Change] = {
 # And what begins with list_, ex_list_ or ex_get_. deploy_node changes something by create_node.
 READS = {"get_image", "get_key_pair", "wait_until_running", "deploy_node", "ex_control0"}
 READS |= {"ex_pinning_report", "ex_fits"}
-ELSEWHERE = {  # tests/operations/test_release_bridges.py, test_seeds.py, test_migrate.py
+ELSEWHERE = {  # tests/operations/test_release_bridges.py, test_seeds.py, test_migrate.py,
+    # test_clear_ha.py
+    "ex_clear_ha",
     "ex_migrate_all",
     "ex_release_networks",
     "ex_remove_seed",

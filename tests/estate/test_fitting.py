@@ -246,9 +246,23 @@ def test_claims_that_a_host_needs() -> None:
     assert "cannot be read: torn" in told(fitting.by_claims(vm(error="torn"), [able]))[0]
 
 
-def moving_claim(target: HostView) -> VMClaim:
-    empty = VMClaim("f", 1, "moving", (), *("",) * 13)
-    return replace(empty, target=target.server.uuid.upper())
+def claim(kind: str, **known: str) -> VMClaim:
+    return replace(VMClaim("f", 1, kind, (), *("",) * 13), **known)
+
+
+def test_a_claim_that_does_not_say_where_a_vm_is() -> None:
+    module: Any = object()
+    able = replace(TWO, module=module, module_api=3, claims=2)
+    for kind, unknown in (
+        ("free", ""),
+        ("on", ""),
+        ("doubt", "its hosts look"),
+        ("moving", "look"),
+    ):
+        against, said = told(fitting.by_claims(vm(claim=claim(kind)), [able]))
+        assert (against, unknown in said, bool(said)) == ("", True, bool(unknown))
+    torn = vm(claim=claim("doubt", error="on ovm-1"))
+    assert "two domains of it were seen on ovm-1" in told(fitting.by_claims(torn, [able]))[0]
 
 
 def test_one_migration_at_a_time_out_of_a_host_and_into_one() -> None:
@@ -266,7 +280,9 @@ def test_one_migration_at_a_time_out_of_a_host_and_into_one() -> None:
     assert "ovm-1 (10.0.0.1:8899) is moving away, or saving" in found(out)[0]
     assert "ovm-2 (10.0.0.2:8899) is receiving" in found(out)[0]
     assert found(out, source=TWO, target=ONE) == ("", "")
-    assert "is receiving" in found(vm(claim=moving_claim(TWO)))[0], "not seen by xend yet"
+    assert "is receiving" in found(vm(claim=claim("moving", target=TWO.server.uuid.upper())))[0], (
+        "not seen by xend yet"
+    )
     two = {"MAX_CONCURRENT_MIGRATION_OUT": "2", "MAX_CONCURRENT_MIGRATION_IN": "2"}
     assert found(out, source=host(1, capabilities=two), target=host(2, capabilities=two))[0] == ""
 

@@ -58,6 +58,23 @@ def test_the_last_one_takes_them_away_also_if_it_is_forced(dom0, is_first):
     assert 'claims-of-old-' + name in os.listdir(host.root + REPOSITORY + '/.libcloud-ovm3')
 
 
+def test_the_last_host_stays_while_a_guest_is_saved(dom0):
+    """Nothing would say so any more."""
+    host, other = Host(dom0.root, 'one'), Host(dom0.root, 'two')
+    host.put(TEXT)
+    host.claim()
+    assert other.settle()['kind'] == 'free'
+    host.change(2, 'start_vm')
+    host.change(3, 'save_vm', False)
+    assert leave(other) == {'named': []}
+    problem = pytest.raises(errors.Conflict, leave, host).value
+    assert 'the memory of its guest is saved' in str(problem)
+    assert host.now()['saved']
+    host.change(4, 'restore_vm', True)
+    host.change(5, 'stop_vm', True)
+    assert leave(host) == {'named': []}
+
+
 def test_what_cannot_be_read_may_name_it(dom0):
     host = Host(dom0.root, 'one')
     host.put(TEXT)

@@ -13,7 +13,8 @@ run, never three, and the claim has to say so.
 
 Left out: words of a host about itself, which only take the place of its log, and one that does not
 reach back (the claim stays: tests/hostside/test_claims.py, test_claim_words.py); elsewhere a reboot
-is one step; time, and a pause that was asked for, save, create and delete.
+is one step; time, and a pause that was asked for, create and delete. Saved guests have a model of
+their own (saved.py).
 """
 
 from __future__ import annotations

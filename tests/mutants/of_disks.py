@@ -159,10 +159,8 @@ MUTANTS = [
     Mutant(
         "not-a-snapshot",
         DESTROY,
-        "    snapshot = read_volumes(estate, with_sizes=False).snapshot(snapshot_id)\n",
-        "    snapshot = read_volumes(estate, with_sizes=False)"
-        "._found((*(v := read_volumes(estate, with_sizes=False)).volumes, *v.snapshots), "
-        "snapshot_id, '', ())\n",
+        "    snapshot = found.snapshot(snapshot_id)\n",
+        "    snapshot = found._found((*found.volumes, *found.snapshots), snapshot_id, '', ())\n",
         "disks.destroying_snapshots_deletes_no_volume",
     ),
     Mutant(

@@ -36,6 +36,7 @@ WRITES = frozenset(
         "unpause_vm",
         "save_vm",
         "restore_vm",
+        "migrate_vm",
         "copy_file",
         "import_ISO",
         "import_virtual_disk",

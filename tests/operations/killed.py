@@ -25,6 +25,7 @@ _PRELOAD = [
     "tests.operations.imaging",
     "tests.operations.killed",
     "tests.operations.networking",
+    "tests.operations.node_snapshotting",
     "tests.operations.seeding",
     "tests.operations.sharing",
     "tests.operations.serving",

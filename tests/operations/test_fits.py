@@ -12,6 +12,7 @@ import pytest
 from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.errors import HostNotFound, InvalidArgument, NodeNotFound, PreconditionFailed
 from libcloud_ovm3.estate.networks import read_networks
+from libcloud_ovm3.estate.states import State
 from libcloud_ovm3.estate.vms import read_estate
 from libcloud_ovm3.operations import fits
 from libcloud_ovm3.simulator import Simulator
@@ -164,3 +165,24 @@ def test_an_hvm_guest_starts_only_where_its_shadow_memory_is_free_too() -> None:
         with pytest.raises(PreconditionFailed, match="2061 MB of memory free"):
             driver.start_node(node)
         assert calls_of(sim, "start_vm") == []
+
+
+@pytest.mark.parametrize(
+    ("state", "why"),
+    [
+        (State.SUSPENDED, "it is suspended: "),
+        (State.PENDING, "its creation was not completed"),
+        (State.UNKNOWN, "it is unknown"),
+    ],
+)
+def test_what_is_not_proven_to_be_stopped_does_not_start(
+    driver: OVM3NodeDriver, state: State, why: str
+) -> None:
+    """Nor is it moved."""
+    snapshot = read_estate(driver._estate, *fits.READS)
+    networks, host = read_networks(driver._estate, snapshot), snapshot.hosts[2]
+    vm = next(one for one in snapshot.vms.values() if one.name == "off")
+    found = fits.reasons(snapshot, networks, replace(vm, state=state), host, how="start")
+    assert [one for one in found if why in one]
+    [other] = fits.reasons(snapshot, networks, replace(vm, state=state), host, how="migrate")
+    assert state.value in other

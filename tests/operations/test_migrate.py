@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ from libcloud_ovm3.simulator import Simulator
 from tests.earlier_module import put_claims_1
 from tests.operations.failures import WRITES, attempt
 from tests.operations.test_vlan_bridges import BASE, bridges_on, cards
-from tests.support import calls_of, quietly, simulate
+from tests.support import at_once, calls_of, quietly, simulate
 from tests.system.disk_clients import plain_driver
 
 NAME = "web"
@@ -99,12 +100,27 @@ def test_the_claim_names_both_while_it_moves() -> None:
                 with pytest.raises(PreconditionFailed):
                     quietly(act)
 
-        sim.misbehave("hook", "libcloud_change_claimed_vm", hook=lambda _: None)
         sim.misbehave("hook", "libcloud_read_claim", hook=look)
         quietly(driver.ex_migrate_node, node, "ovm-2")
         assert seen == [("moving", 2, MIGRATE)]
         assert sent(sim) == ["libcloud_change_claimed_vm"]
         assert now(sim) == (NodeState.RUNNING, "ovm-2", "on")
+
+
+def test_two_clients_move_it_at_once() -> None:
+    """To two hosts: one of them is first, and the other one has done nothing."""
+    with pool(True, 3) as (sim, driver, node):
+        quietly(driver.ex_settle_node, node)
+        clients = [(plain_driver(sim), host) for host in ("ovm-2", "ovm-3")]
+        ends = at_once(
+            sim, *((one, partial(quietly, one.ex_migrate_node, node, to)) for one, to in clients)
+        )
+        [error] = [one for one in ends if one is not True]
+        assert isinstance(error, PreconditionFailed)
+        sim.wait(40)
+        assert [status for host in places(sim) for _, status in host] == [2]
+        assert sorted(host.next_domid for host in sim.hosts[1:]) == [1, 2], "sent once"
+        assert now(sim)[2] == "on"
 
 
 def test_its_vlan_bridge_moves_with_it() -> None:
@@ -200,6 +216,27 @@ def test_a_source_that_is_killed_and_a_target_that_reboots() -> None:
         assert found["claim"]["kind"] == "free"
         assert places(sim) == [[], []]
         assert driver.start_node(node, "ovm-2") is True
+
+
+@MODULES
+def test_a_target_that_does_not_answer_any_more(module: bool) -> None:
+    """It is not waited for until the limit, and nothing is said of what it runs."""
+    with pool(module) as (sim, driver, node):
+        request = SEND[0] if module else SEND[1]
+
+        def kill(moment: str) -> None:
+            if moment == "after":
+                sim.hosts[1].kill()
+
+        sim.misbehave("hook", request, hook=kill)
+        begun = sim.now()
+        with pytest.raises(OperationIncomplete, match=r"what ovm-2 .* runs is unknown"):
+            quietly(driver.ex_migrate_node, node, "ovm-2")
+        assert sim.now() - begun < 300
+        sim.hosts[1].revive()
+        if module:
+            quietly(driver.ex_settle_node, node)
+        assert now(sim) == (NodeState.RUNNING, "ovm-2", "on" if module else None)
 
 
 # --- what is refused -----------------------------------------------------------------------------

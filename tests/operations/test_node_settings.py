@@ -15,7 +15,8 @@ from libcloud_ovm3.errors import (
     OperationIncomplete,
     PreconditionFailed,
 )
-from libcloud_ovm3.operations import doors
+from libcloud_ovm3.operations import change_settings, doors
+from libcloud_ovm3.operations.own_name import NAME_LIMIT
 from libcloud_ovm3.simulator import Simulator
 from libcloud_ovm3.simulator.xend import machines
 from tests.operations.attaching import Lab
@@ -199,6 +200,25 @@ def test_a_part_that_is_done_is_said(lab: Lab, monkeypatch: pytest.MonkeyPatch) 
     assert live_options(sim, node)["vcpus"] == 2
 
 
+def test_another_client_is_first_and_it_is_begun_again(lab: Lab) -> None:
+    """Between the reading and the second request: neither change is lost."""
+    sim, node, theirs = lab.sim, lab.node("run"), driver_for(lab.sim)
+    steps: list[None] = []
+    with pytest.MonkeyPatch.context() as patch:
+        require = change_settings.require_no_more
+
+        def also_theirs(*args: Any) -> None:
+            require(*args)
+            steps.append(None)
+            if len(steps) == 2:
+                quietly(theirs.ex_update_node, node, ex_description="theirs")
+
+        patch.setattr(change_settings, "require_no_more", also_theirs)
+        quietly(lab.driver.ex_resize_node, node, ex_memory_mb=600, ex_cpu_cap=70)
+    now = options_of(sim, node)
+    assert (now["memory"], now["cpu_cap"], now["OVM_description"]) == (600, 70, "theirs")
+
+
 # ------------------------------------------------------------------ names, description, boot order
 
 
@@ -279,11 +299,34 @@ def test_two_clients_give_one_name(lab: Lab, which: str) -> None:
     assert (old in names) == (which != "smaller")
 
 
-def _rename_without_a_look(driver: Any, node: Any) -> None:
+def test_a_name_that_a_new_node_gets_at_the_same_time() -> None:
+    """The new one is waited for, as it gives way if it sees the name; it has looked before, so the
+    renamed node gets its old name again."""
+    with simulate(hosts=1, vms=0, template_bytes=1 << 20) as sim:
+        sim.add_vm("old")
+        driver, theirs = driver_for(sim), driver_for(sim)
+        node, caught = theirs.ex_get_node_by_name("old"), list[str]()
+
+        def rename(moment: str) -> None:
+            if moment == "after":
+                with pytest.raises(NameTaken) as refused:
+                    quietly(_rename_without_a_look, theirs, node, "new")
+                caught.append(str(refused.value))
+
+        sim.misbehave("hook", "create_vm", hook=rename)
+        begun = sim.now()
+        made = quietly(driver.create_node, "new", "tiny", driver.list_images()[0])
+        assert "has its old name, 'old'" in caught[0]
+        assert sim.now() - begun > NAME_LIMIT
+        names = {one.id: one.name for one in driver.list_nodes()}
+        assert names == {node.id: "old", made.id: "new"}
+
+
+def _rename_without_a_look(driver: Any, node: Any, name: str = "same") -> None:
     """As one that has looked before the other client's change."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("libcloud_ovm3.operations.rename_vm.require_free_name", lambda *a, **k: None)
-        driver.ex_rename_node(node, "same")
+        driver.ex_rename_node(node, name)
 
 
 # ------------------------------------------------------------------ pins
@@ -302,7 +345,7 @@ def test_pinned_and_not_any_more(lab: Lab, name: str) -> None:
     assert name == "off" or settings["live"]["cpus"] == "1"
     for cpus in ("2", [0, 2], 7):
         refuse(lab, PreconditionFailed, "there is no CPU", driver.ex_pin_node, node, cpus)
-    for odd in ("x", [], [-1], [True], "1-", "3-1", 1.5, "^0"):
+    for odd in ("x", b"0", [], [-1], [True], "1-", "3-1", 1.5, "^0"):
         refuse(lab, InvalidArgument, "expected numbers of CPUs", driver.ex_pin_node, node, odd)
     quietly(driver.ex_pin_node, node, "all")
     assert options_of(sim, node)["cpus"] == "0-1", "all that there are: none can be removed"

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from libcloud.compute.types import NodeState
 
+from libcloud_ovm3.diagnostics.vm_checks import check_vms
 from libcloud_ovm3.errors import (
     AgentFault,
     InvalidArgument,
@@ -16,6 +17,7 @@ from libcloud_ovm3.errors import (
     Ovm3Error,
     PreconditionFailed,
 )
+from libcloud_ovm3.estate.vms import read_estate
 from libcloud_ovm3.simulator import Simulator
 from tests.operations.claiming import check_claim, client_killed, plain_driver
 from tests.support import calls_of, driver_for, quietly, simulate
@@ -123,6 +125,8 @@ def test_a_save_that_may_not_be_whole(sim: Simulator, driver: Any, web: Any) -> 
     with pytest.raises(OperationIncomplete, match=r"no space.*ex_discard_saved=True of start_node"):
         driver.ex_suspend_node(web)
     assert driver.ex_get_node(web.id).extra["claim"]["saved"].startswith("unsure ")
+    found = [one.found for one in check_vms(read_estate(driver._estate_of("")))]
+    assert any("whether all of its memory was saved is not known" in text for text in found)
     for method in (driver.ex_resume_node, driver.ex_suspend_node):
         refused(sim, "is not known.*ex_discard_saved", method, web)
     with pytest.warns(UserWarning, match="was discarded; its disks are as after a power cut"):
@@ -141,6 +145,16 @@ def test_a_client_dies_before_it_runs(sim: Simulator, driver: Any, web: Any) -> 
     quietly(driver.ex_resume_node, web)
     assert state_of(driver) == RUNS
     assert [one.name for one in folder_of(sim, web).iterdir()] == ["vm.cfg"]
+
+
+def test_a_file_of_a_users_is_not_taken_for_its_memory(
+    sim: Simulator, driver: Any, web: Any
+) -> None:
+    driver.ex_suspend_node(web)
+    (folder_of(sim, web) / "notes.txt").write_text("mine")
+    with pytest.warns(UserWarning, match=r"which of these it is, is not known: .*notes.txt"):
+        driver.ex_resume_node(web)
+    assert len(list(folder_of(sim, web).iterdir())) == 3
 
 
 def test_it_is_destroyed_without_its_memory(sim: Simulator, driver: Any, web: Any) -> None:

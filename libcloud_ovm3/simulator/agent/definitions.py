@@ -254,7 +254,9 @@ def migrate_vm(
         raise plain_fault(f"Server {dest} is not in the same server pool")
     if target is host:
         raise plain_fault("not modelled by the simulator: a migration to the same host")
-    migration.migrate(host, *_names(host, repo_id, vm_id), dest, live)
+    name, vm_uuid = _names(host, repo_id, vm_id)
+    words = ["xm", "migrate", name, str(dest)]
+    run_xm(host, words, lambda alone: migration.migrate(host, name, vm_uuid, dest, live))
 
 
 def sysrq_vm(host: SimulatedHost, repo_id: str, vm_id: str, letter: Any) -> None:

@@ -1,0 +1,385 @@
+"""Reverting a VM to one of its snapshots: all disks and the definition, or nothing.
+
+The snapshots of its disks are copied to new files; then one change of its vm.cfg gives it all of
+them, and the settings of that moment; then its old disks are deleted. So at every moment the VM is
+whole: it has the old disks or the new ones. What is being done is recorded before it begins: so
+what an interrupted one leaves says what it is, and another call ends it (``take_over``).
+"""
+
+from __future__ import annotations
+
+import posixpath
+import uuid
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from libcloud_ovm3.agent.config import VMConfig, format_disk
+from libcloud_ovm3.agent.disk import DiskEntry
+from libcloud_ovm3.agent.seed_files import vm_of
+from libcloud_ovm3.errors import InvalidArgument, OperationIncomplete, Ovm3Error, PreconditionFailed
+from libcloud_ovm3.estate.attachments import comparable_id
+from libcloud_ovm3.estate.disk_names import DiskName, file_name, origin_key, parse_file_name
+from libcloud_ovm3.estate.disks import disk_path, name_has_uuid
+from libcloud_ovm3.estate.domains import Domain
+from libcloud_ovm3.estate.hosts import HostView
+from libcloud_ovm3.estate.members import Estate
+from libcloud_ovm3.estate.repositories import Repository, is_listed
+from libcloud_ovm3.estate.vm_snapshots import (
+    VMSnapshot,
+    read_vm_snapshots,
+    to_entry,
+)
+from libcloud_ovm3.estate.vms import VM, EstateSnapshot, read_estate
+from libcloud_ovm3.operations.at_rest import at_rest, require_restable
+from libcloud_ovm3.operations.copy_disk import Place, clone_or_copy
+from libcloud_ovm3.operations.create_image import (
+    DEFINITE,
+    choose_copier,
+    config_of,
+    copyable_disk,
+)
+from libcloud_ovm3.operations.destroy_snapshot import delete_disk
+from libcloud_ovm3.operations.device_changes import change_devices, require_done, target_of
+from libcloud_ovm3.operations.operation import Operation
+from libcloud_ovm3.operations.own_disks import repository_of
+from libcloud_ovm3.operations.snapshot_vm import (
+    record,
+    recording_module,
+    remove_made,
+    require_copier,
+)
+from libcloud_ovm3.operations.template import TemplateDisk, new_file_name
+from libcloud_ovm3.progress import waiting
+
+if TYPE_CHECKING:
+    from libcloud_ovm3.agent.hostmodule import HostModule
+
+# What stays as it is now: which VM it is, and what only this moment knows.
+_STAYS = ("uuid", "name", "OVM_simple_name", "OVM_high_availability")
+
+
+@dataclass(frozen=True)
+class Reversal:
+    """What is to be done.
+
+    :ivar host: copies, by its host module.
+    :ivar copies: what is copied to where, in the order of the disks of the snapshot.
+    :ivar config: the vm.cfg that the VM gets.
+    :ivar old: its disks that are deleted then.
+    """
+
+    operation: Operation
+    snapshot: EstateSnapshot
+    vm: VM
+    what: VMSnapshot
+    host: HostView
+    module: HostModule
+    copies: tuple[tuple[Place, Place], ...]
+    config: VMConfig
+    old: tuple[TemplateDisk, ...]
+
+    @property
+    def new(self) -> tuple[str, ...]:
+        """The paths of its new disks."""
+        return tuple(target.path for _, target in self.copies)
+
+    @property
+    def recorded(self) -> dict[str, Any]:
+        """What is recorded while it goes on."""
+        old = [disk.path for disk in self.old]
+        return {"operation": self.operation.id, "new": list(self.new), "old": old}
+
+
+def revert_vm(estate: Estate, vm_id: str, snapshot_id: str, take_over: bool = False) -> list[str]:
+    """Give a VM the disks and the settings of one of its snapshots. Its disks' content is lost.
+
+    :param take_over: whether to end what an interrupted call has left; the user says that no
+        client is at it.
+    :return: notices for the user.
+    :raises NodeNotFound: there is no such VM.
+    :raises VolumeNotFound: there is no such snapshot.
+    :raises InvalidArgument: it is one of another VM.
+    :raises PreconditionFailed: the VM is not stopped, or may be live; the snapshot is not complete;
+        another client reverts to it. The VM is as it was.
+    :raises AgentFault: a host refused; the VM is as it was.
+    :raises OperationIncomplete: it was not completed; says which disks the VM has, and names what
+        may be left.
+    """
+    operation, notices = Operation(estate), list[str]()
+    snapshot = read_estate(estate)
+    vm = snapshot.vm(vm_id)
+    known = read_vm_snapshots(snapshot)
+    what = _usable(snapshot, vm, known.snapshot(snapshot_id))
+    if what.reverting:
+        if not take_over:
+            raise PreconditionFailed(
+                f"VM {vm.label} is being reverted to {what.label} by operation "
+                f"{what.reverting.get('operation')}, or that was interrupted. Only if no client is "
+                f"at it: ex_take_over=True removes what was left, and begins anew",
+                nodes=[vm.summary],
+            )
+        notices += _clean_up(operation, snapshot, vm, what)
+        snapshot = read_estate(estate)
+        vm, known = snapshot.vm(vm_id), read_vm_snapshots(snapshot)
+        what = _usable(snapshot, vm, known.snapshot(snapshot_id))
+    plan = _plan(operation, snapshot, vm, what, known.made_for(vm.id), notices)
+    with waiting(f"reverting VM {vm.name!r} to {what.name!r}", vm=vm.id):
+        notices += record(operation, plan.module, what, _reverting(plan))
+        try:
+            _switch(plan, notices)
+        except DEFINITE as error:
+            _undo(plan, error)
+            raise
+        except Ovm3Error as error:
+            raise _incomplete(plan, str(error), error) from error
+        _delete_old(plan)
+    return notices
+
+
+def _clean_up(
+    operation: Operation, snapshot: EstateSnapshot, vm: VM, what: VMSnapshot
+) -> list[str]:
+    """Remove what an interrupted reversal has left: the disks, new or old, that the VM does not
+    have; and then what is recorded of it.
+
+    :return: notices for the user: what was kept, as somebody else uses it, or may.
+    :raises OperationIncomplete: whether all is removed is unknown.
+    """
+    notices = list[str]()
+    require_restable(snapshot, vm, pause=False)
+    config = config_of(vm, "nothing was removed")
+    named = {disk.path for disk in config.disks}
+    new, old = (list(map(str, what.reverting.get(key, ()))) for key in ("new", "old"))
+    is_done = bool(named & set(new))
+    for path in old if is_done else new:
+        repository = snapshot.repository(path.split("/")[3])
+        if repository is None or repository.content is None:
+            raise PreconditionFailed(f"whether {path} is there cannot be read")
+        if path not in named and is_listed(repository.content, path):
+            try:
+                delete_disk(operation, snapshot, repository, path, path)
+            except PreconditionFailed as error:
+                notices.append(f"what an interrupted reversal has left: {error}")
+    ended = _ended(new if is_done else None)
+    return notices + record(operation, recording_module(what.repository), what, ended)
+
+
+# ------------------------------------------------------------------ before anything is made
+
+
+def _usable(snapshot: EstateSnapshot, vm: VM, what: VMSnapshot) -> VMSnapshot:
+    if what.vm_id != vm.id:
+        raise InvalidArgument(f"{what.label} is not one of VM {vm.label}")
+    if what.creating:
+        raise PreconditionFailed(f"{what.label} is not complete: it is being made, or was left so")
+    if what.missing:
+        raise PreconditionFailed(
+            f"{what.label} cannot be used: {', '.join(what.missing)} is not there"
+        )
+    require_restable(snapshot, vm, pause=False)
+    return what
+
+
+def _plan(
+    operation: Operation,
+    snapshot: EstateSnapshot,
+    vm: VM,
+    what: VMSnapshot,
+    made: Collection[str],
+    notices: list[str],
+) -> Reversal:
+    """What is to be done.
+
+    :param made: the paths of the disks that earlier reversals have given to the VM.
+    """
+    current = config_of(vm, "it was not reverted")
+    own = repository_of(snapshot, vm.definition)
+    sources = [_place(snapshot, disk.snapshot_id) for disk in what.disks]
+    host = choose_copier(own, [one.repository for one in sources])
+    require_copier(host)
+    targets = [
+        Place(source.repository, _new_path(vm, what, operation, number, source.repository))
+        for number, source in enumerate(sources)
+    ]
+    paths = iter(targets)
+    entries = [
+        _drive(snapshot, current, entry, notices)
+        if entry.is_cdrom
+        else format_disk(replace(entry, location=next(paths).path))
+        for entry in what.config.disks
+    ]
+    stays = {key: current.values[key] for key in _STAYS if key in current.values}
+    more = sorted(current.values.keys() - what.config.values.keys())
+    if more:
+        notices.append(f"VM {vm.label} keeps options that it had not then: {', '.join(more)}")
+    config = current.changed(**{**what.config.values, **stays, "disk": entries})
+    old = [
+        copyable_disk(snapshot, vm, disk)
+        for disk in current.disks
+        if not disk.is_cdrom and _is_replaced(what, made, disk)
+    ]
+    notices += [
+        f"{disk.path} is detached from VM {vm.label}, and kept: it is not in the snapshot"
+        for disk in current.disks
+        if not disk.is_cdrom and not _is_replaced(what, made, disk)
+    ]
+    module = recording_module(what.repository)
+    where = (operation, snapshot, vm, what, host, module)
+    return Reversal(*where, tuple(zip(sources, targets, strict=True)), config, tuple(old))
+
+
+def _place(snapshot: EstateSnapshot, file_id: str) -> Place:
+    repository_id, _, path = file_id.partition("/")
+    repository = snapshot.repository(repository_id)
+    if repository is None:
+        raise PreconditionFailed(f"{file_id} is in no repository that could be read")
+    return Place(repository, f"{repository.path}/{path}")
+
+
+def _new_path(
+    vm: VM, what: VMSnapshot, operation: Operation, number: int, repository: Repository
+) -> str:
+    """The path of a new disk: of one of the VM's own, which go with it, it has its uuid; else it is
+    a volume that was made of the one which it replaces."""
+    volume_id = what.disks[number].volume_id
+    name = posixpath.basename(volume_id)
+    mark = parse_file_name(name)
+    if mark is None and name_has_uuid(name, vm.id):
+        begin = f"{vm.id.replace('-', '')}-{operation.id}"
+        return disk_path(repository, new_file_name(begin, number, name))
+    text = mark.name if mark else posixpath.splitext(name)[0]
+    new = DiskName(text, uuid.uuid4().hex, origin_key(volume_id))
+    return disk_path(repository, file_name(new))
+
+
+def _is_replaced(what: VMSnapshot, made: Collection[str], disk: DiskEntry) -> bool:
+    """Whether a disk that the VM has now is one that the snapshot has another content of: the same
+    file, or one that an earlier reversal has made in its place."""
+    if disk.is_physical or disk.is_shared or not disk.path or not disk.repository_id:
+        return False
+    volume_id = comparable_id(f"{disk.repository_id}/{disk.path.split('/', 4)[-1]}")
+    if volume_id in (comparable_id(one.volume_id) for one in what.disks):
+        return True
+    devices = {one.device for one in what.config.disks if not one.is_cdrom}
+    return disk.device in devices and disk.path in made
+
+
+def _drive(
+    snapshot: EstateSnapshot, current: VMConfig, entry: DiskEntry, notices: list[str]
+) -> str:
+    """A CD drive with its medium, if that is still there."""
+    repository = snapshot.repository(entry.repository_id) if entry.repository_id else None
+    if not entry.path or entry.text in (one.text for one in current.disks):
+        return entry.text
+    is_there = (
+        repository is not None
+        and repository.content is not None
+        and vm_of(entry.path) is None
+        and is_listed(repository.content, entry.path)
+    )
+    if is_there:
+        return entry.text
+    notices.append(f"the CD drive {entry.device} is empty: {entry.path} is not there any more")
+    return format_disk(replace(entry, scheme="", location=""))
+
+
+# ------------------------------------------------------------------ doing it
+
+
+def _reverting(plan: Reversal) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
+    """For :func:`.record`: this operation reverts, and no other."""
+
+    def begin(now: Mapping[str, Any]) -> Mapping[str, Any]:
+        own = {**to_entry(plan.what), "reverting": plan.recorded}
+        if now not in (to_entry(plan.what), own):
+            raise PreconditionFailed(
+                f"{plan.what.label} was deleted meanwhile, or another client reverts to it"
+            )
+        return own
+
+    return begin
+
+
+def _ended(made: Sequence[str] | None) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
+    """For :func:`.record`: nobody reverts any more.
+
+    :param made: the disks that the VM has been given; None: it has been given none.
+    """
+
+    def end(now: Mapping[str, Any]) -> Mapping[str, Any]:
+        own = {key: value for key, value in now.items() if key != "reverting"}
+        return own if made is None or not own else {**own, "made": list(made)}
+
+    return end
+
+
+def _switch(plan: Reversal, notices: list[str]) -> None:
+    """Make the new disks, and give them to the VM, by one change of its vm.cfg.
+
+    :raises OperationIncomplete: which disks it has, or will have, is unknown.
+    """
+    with at_rest(plan.operation, plan.snapshot, plan.vm, [disk.path for disk in plan.old]):
+        for source, target in plan.copies:
+            pending = replace(target, is_pending=True)
+            clone_or_copy(plan.operation, plan.host, source, pending)
+    names = {posixpath.basename(path) for path in plan.new}
+
+    def shows(domain: Domain) -> bool:
+        return names <= set(domain.files)
+
+    changed = target_of(plan.operation, plan.snapshot, plan.vm.id, "disks and settings")
+    outcome = change_devices(changed, lambda now: plan.config, shows, notices)
+    require_done(changed, outcome, f"reverting to {plan.what.label}", plan.new)
+
+
+def _undo(plan: Reversal, failed: Ovm3Error) -> None:
+    """Remove the new disks after a definite failure: the VM has its old ones.
+
+    :raises OperationIncomplete: something stays; names it.
+    """
+    try:
+        remove_made(plan.operation, plan.host, [target for _, target in plan.copies])
+        record(plan.operation, plan.module, plan.what, _ended(None))
+    except Ovm3Error as error:
+        text = f"{failed}. It has its old disks. Undoing the rest failed too: {error}"
+        raise _incomplete(plan, text, error) from failed
+
+
+def _delete_old(plan: Reversal) -> None:
+    """Delete what it had, after looking once more who uses it; then forget the operation.
+
+    :raises OperationIncomplete: some of it is left, or what is recorded.
+    """
+    failed: dict[str, Ovm3Error] = {}
+    for disk in plan.old:
+        try:
+            snapshot = read_estate(plan.operation.estate)
+            delete_disk(plan.operation, snapshot, disk.repository, disk.path, disk.path)
+        except Ovm3Error as error:
+            failed[disk.path] = error
+    try:
+        record(plan.operation, plan.module, plan.what, _ended(plan.new))
+    except Ovm3Error as error:
+        failed[plan.what.id] = error
+    if failed:
+        text = "; ".join(f"{path}: {error}" for path, error in failed.items())
+        raise plan.operation.incomplete(
+            f"VM {plan.vm.label} was reverted to {plan.what.label}; not everything of before is "
+            f"removed: {text}. destroy_volume deletes an old disk that is left",
+            left=tuple(failed),
+            nodes=[plan.vm.summary],
+        )
+
+
+def _incomplete(plan: Reversal, text: str, error: Ovm3Error) -> OperationIncomplete:
+    theirs = error.left if isinstance(error, OperationIncomplete) else ()
+    old = tuple(disk.path for disk in plan.old)
+    return plan.operation.incomplete(
+        f"reverting VM {plan.vm.label} to {plan.what.label} was not completed: {text}. Its vm.cfg "
+        f"names the disks that it has, all old or all new; ex_revert_node_snapshot with "
+        f"ex_take_over=True removes the others, and begins anew",
+        left=tuple(dict.fromkeys((plan.what.id, *plan.new, *old, *theirs))),
+        host=str(plan.host.address),
+        nodes=[plan.vm.summary],
+    )
