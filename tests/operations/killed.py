@@ -12,7 +12,7 @@ from libcloud_ovm3 import OVM3NodeDriver, operations
 from libcloud_ovm3.clock import Clock
 from libcloud_ovm3.simulator import SimulatedTime, Simulator
 from tests.operations.failures import Step, misbehave
-from tests.support import pins_of
+from tests.support import driver_for, pins_of
 
 # What each client needs is imported once, by the process that they are forked from. A driver itself
 # imports the modules of its operations only when it needs them.
@@ -62,6 +62,17 @@ def kill_client_at(
     assert reached.wait(timeout=300), "the client ended before it reached the step"
     assert rule.hits
     sim.clear_misbehaviour()
+
+
+def wait_for_jobs(sim: Simulator) -> None:
+    """A job of the host goes on when its client is dead: look until it has ended."""
+    jobs = sim.repository_path / ".libcloud-ovm3" / "jobs"
+    for _ in range(1000):
+        sim.wait(1)
+        if all((job / "outcome").exists() for job in jobs.glob("*")):
+            return
+        driver_for(sim).list_locations()  # which takes the job some real time
+    raise AssertionError("a job does not end")
 
 
 def _act(how: tuple[Any, ...], act: Callable[..., Any], arguments: tuple[Any, ...]) -> None:

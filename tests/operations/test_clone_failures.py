@@ -31,7 +31,7 @@ from tests.operations.failures import (
     misbehave,
     steps_of,
 )
-from tests.operations.killed import kill_client_at
+from tests.operations.killed import kill_client_at, wait_for_jobs
 from tests.operations.once import once_a_run
 from tests.support import (
     CHANGE,
@@ -125,7 +125,7 @@ def test_the_client_is_killed(how: str, step: Step, when: str, personality: str)
     with make_sim(personality, how) as sim:
         before = files_of(sim)
         kill_client_at(sim, step, when, clone)
-        sim.wait(60)  # a job of the host goes on
+        wait_for_jobs(sim)
         check_source(sim, (), "", was_killed=True)
         check_what_is_left(sim, before, None, files_of)
 

@@ -28,7 +28,7 @@ from tests.operations.failures import (
     misbehave,
     steps_of,
 )
-from tests.operations.killed import kill_client_at
+from tests.operations.killed import kill_client_at, wait_for_jobs
 from tests.operations.node_snapshotting import SOURCE, delete, make, revert
 from tests.operations.once import once_a_run
 from tests.operations.templates import disks_of
@@ -150,7 +150,7 @@ def test_a_call_fails(
 def test_the_client_is_killed(act: Act, step: Step, when: str, personality: str) -> None:
     with make_subject(personality, act) as subject:
         kill_client_at(subject.sim, step, when, act)
-        subject.sim.wait(60)  # a job of the host goes on
+        wait_for_jobs(subject.sim)
         check(subject, None, was_killed=True)
 
 
