@@ -33,6 +33,7 @@ OPTIONS = {*ARGUMENTS, "estate"}
 OF_THE_MODULE = {"location", "start", "force", "stop_timeout", "minimum_age", "delete_disks"}
 OF_THE_MODULE |= {
     "unguarded",
+    "discard_saved",
     "migrate",
     "hosts_off",
     "ssh_port",
@@ -125,7 +126,10 @@ def test_no_message_names_an_argument_of_python() -> None:
     assert other == {
         "ex_put_back": "`ovm3 disk put-back`",
         "ex_list_orphans": "`ovm3 disk orphans`",
+        "ex_clear_ha": "`ovm3 vm clear-ha`",
+        "ex_pause_node": "`ovm3 vm pause`",
         "ex_resume_node": "`ovm3 vm resume`",
+        "ex_unpause_node": "`ovm3 vm unpause`",
         "ex_settle_node": "`ovm3 claim settle`",
         "ex_gone_from": "`ovm3 claim settle`",
         "ex_accept": "`ovm3 claim settle`",
