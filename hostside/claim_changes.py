@@ -317,7 +317,7 @@ def _obstacle(dom0, request, claim, identity):
             refusal = _digest_refusal(dom0, request, claim)
         if not refusal and request['function'] in _STARTS:
             refusal = start_refusal(dom0, request, identity)
-        if request['function'] in _STARTS + (claims.CONFIGURE,):
+        if request['function'] in _STARTS + (claims.CONFIGURE, claims.SAVE):
             refusal = refusal or claim_disks.refusal(dom0, request, request['disks'])
         return refusal or _version_refusal(dom0, request)
     except errors.HostModuleError:

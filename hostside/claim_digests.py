@@ -14,6 +14,9 @@ def digest_refusal(claim, wanted, read, direct):
     """
     if wanted != read:
         return 'it is not what was read: it has been changed since'
+    if claim.get('saved') and claim['digest'] not in ('', read):
+        return ('it was changed without a claim since the memory of its guest was saved, perhaps with '
+                'its disks; if they are as they were then: `ovm3 claim settle --accept`')
     if direct is None:
         direct = claim['digest']
         if not direct:
@@ -35,6 +38,8 @@ def digest_after(claim, before, read, direct):
     then it is another than before. Otherwise what was recorded stays; if that is not what is there,
     a person has to say which of both is right.
     """
+    if claim['function'] == 'restore_vm' and claim.get('saved') and claim['digest']:
+        return claim['digest']  # of when it was saved, for the next try
     if direct is not None:
         return direct
     may_write = claim['function'] in _WRITING

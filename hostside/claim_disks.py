@@ -29,12 +29,15 @@ _STARTS = (claims.START, claims.RESTORE)
 def wanted(function, content, parameters):
     """``[(mode, path)]``: the disks that a function of the agent gives to the VM.
 
-    Of a start all of its vm.cfg; of a change those that it adds. ``content``: the bytes of vm.cfg
+    Of a start all of its vm.cfg; of a change those that it adds; of a save those that it shares,
+    which nobody may change meanwhile. ``content``: the bytes of vm.cfg
     before it; None if there is none. Raises Conflict where they cannot be told.
     """
     try:
         if function in _STARTS:
             return vm_disks.of_vm_cfg(content)
+        if function == claims.SAVE:
+            return [disk for disk in vm_disks.of_vm_cfg(content) if disk[0] == u'w!']
         asked = []
         if function in ('configure_vm', 'create_vm'):
             asked = vm_disks.of_entries(parameters[0].get('disk') or [])
@@ -112,19 +115,22 @@ def _key(path, found, devices):
 
 # --- who is refused ---------------------------------------------------------------------------
 
-def conflict(function, wanted_disks, held):
+def conflict(function, wanted_disks, held, is_saved=False):
     """The first path of ``wanted_disks`` that is among ``held`` in a way that does not go together;
     '' if there is none. Both ``[(mode, path, key)]``.
 
     Before a start what others only read does not count, as in the driver's own check; a disk that
-    is added goes together only with the same mode, shared (``w!``) or for reading.
+    is added goes together only with the same mode, shared (``w!``) or for reading. ``is_saved``: the
+    holder's guest is: what it shares must not be changed until that is restored.
     """
     for mode, path, key in wanted_disks:
         for its_mode, its_path, its_key in held:
             is_one = key == its_key or (
                 path == its_path and not (key.startswith(_LUN) and its_key.startswith(_LUN)))
             together = mode == its_mode and mode in (u'w!', u'r')
-            if function in _STARTS:
+            if mode == u'w!' and (is_saved or function == claims.SAVE):
+                together = False
+            if function in _STARTS + (claims.SAVE,):
                 together = together or its_mode.startswith(u'r')
             if is_one and not together:
                 return path
@@ -167,7 +173,7 @@ def _refusal_in(dom0, request, mount_point, disks):
                     whose, safe_paths.printable(path or u'any disk'), problem)
             continue
         path = claim and conflict(request['function'], disks,
-                                  claim_records.disks_of(claim['disks']))
+                                  claim_records.disks_of(claim['disks']), bool(claim['saved']))
         if path:
             return 'disk %s is held by %s, which is %s; if it is not: `ovm3 claim settle %s/%s`' % (
                 safe_paths.printable(path), whose, claims.described(claim), repository, document[3:])

@@ -6,6 +6,7 @@ import posixpath
 from collections.abc import Iterator
 
 from libcloud_ovm3.errors import Ovm3Error, PreconditionFailed
+from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.domains import Domain
 from libcloud_ovm3.estate.holders import POLL as HOLDERS_POLL
 from libcloud_ovm3.estate.holders import (
@@ -78,20 +79,30 @@ def _live_users(snapshot: EstateSnapshot, path: str, but: VM | None) -> Iterator
 
 
 def _uncertain(snapshot: EstateSnapshot, path: str, but: VM | None) -> Iterator[str]:
-    """The VMs whose vm.cfg names it and that are not proven to be stopped.
+    """The VMs whose vm.cfg names it, or whose claim has it, and that are not proven to be stopped.
 
-    Also one that is live without it: it may be about to get it.
+    Also one that is live without it: it may be about to get it. And one whose claim cannot be read:
+    the memory of its guest may be saved.
     """
     if snapshot.unseen:
         yield f"not everything could be read: {'; '.join(snapshot.unseen)}"
     name = posixpath.basename(path)
     for vm in snapshot.vms.values():
-        if vm is but or not any(name in one.files for one in vm.definitions):
+        if vm is but or not any(name in one.files or _holds(one, name) for one in vm.definitions):
             continue
+        unread = [one.guard.error for one in vm.definitions if one.guard and one.guard.error]
         if vm.live:
             yield f"VM {vm.label} is live, and its vm.cfg has it"
+        elif unread:
+            yield f"VM {vm.label} may be suspended: its claim cannot be read: {unread[0]}"
         elif vm.doubts or (vm.state is not State.STOPPED and not snapshot.unseen):
             yield f"VM {vm.label}: {why_unknown(vm, snapshot)}"
+
+
+def _holds(definition: Definition, name: str) -> bool:
+    """Whether the memory of a suspended guest refers to it: vm.cfg may have been edited since."""
+    claim = definition.guard.claim if definition.guard else None
+    return claim is not None and any(posixpath.basename(path) == name for _, path in claim.disks)
 
 
 def _linked(snapshot: EstateSnapshot, path: str, but: VM | None) -> Iterator[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from libcloud_ovm3.agent.texts import text_of
 from libcloud_ovm3.agent.vm_claims import VMClaim
 from libcloud_ovm3.errors import Ovm3Error, PreconditionFailed
+from libcloud_ovm3.estate.attachments import key_of_path
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.repositories import with_module
 from libcloud_ovm3.estate.vms import VM, EstateSnapshot
@@ -67,6 +68,28 @@ def require_module(vm: VM, host: HostView) -> None:
         raise PreconditionFailed(f"VM {vm.label} cannot be suspended: {why}", nodes=[vm.summary])
 
 
+def require_alone(snapshot: EstateSnapshot, vm: VM) -> None:
+    """Check that nobody else writes to a disk of a VM that is to be suspended. The claims say the
+    same of VMs that have some, and keep them from it until it is restored.
+
+    :raises PreconditionFailed: somebody does, as they share it.
+    """
+    own = {key_of_path(one.path) for one in vm.definition.disks if one.path and one.is_shared}
+    users = [
+        f"{path} by {live.domain.label} on {live.host.label}"
+        for other in snapshot.vms.values()
+        for live in other.live
+        for path, mode in zip(live.domain.disks, live.domain.modes, strict=True)
+        if other is not vm and key_of_path(path) in own and not mode.startswith("r")
+    ]
+    if users:
+        raise PreconditionFailed(
+            f"VM {vm.label} cannot be suspended: in use as shared disks are {'; '.join(users)}, "
+            f"and what is written to them meanwhile its guest does not know when it goes on",
+            nodes=[vm.summary],
+        )
+
+
 def discard(operation: Operation, snapshot: EstateSnapshot, vm: VM) -> list[str]:
     """Discard the saved memory of a guest, if there is any: it is never restored from then on.
 
@@ -98,6 +121,8 @@ def delete_image(operation: Operation, snapshot: EstateSnapshot, vm: VM) -> list
     try:
         paths = files_beside(snapshot, vm)
         if len(paths) == 1 and host is not None and host.module is not None:
+            if _is_saved_again(vm):
+                return []
             doors.delete_file(operation, host.module, paths[0])
         if len(paths) < 2:
             return []
@@ -108,6 +133,20 @@ def delete_image(operation: Operation, snapshot: EstateSnapshot, vm: VM) -> list
         f"VM {vm.label}: the file with its old memory may be left in its directory; never restore "
         f"it by hand, its disks are newer; delete it before you suspend or destroy the VM: {why}"
     ]
+
+
+def _is_saved_again(vm: VM) -> bool:
+    """Whether its claim says by now that memory is saved, or is being saved: another client was
+    faster, and the file that was just listed is that.
+
+    :raises Ovm3Error: no host can tell.
+    """
+    definition = vm.definition
+    hosts = definition.guard.hosts if definition.guard else ()
+    module = next((one.module_claims for one in hosts if one.module_claims is not None), None)
+    if module is None:
+        raise PreconditionFailed("no host can read its claim")
+    return bool(module.read_claim(definition.repository_id, definition.directory).saved)
 
 
 def require_no_image(snapshot: EstateSnapshot, vm: VM) -> None:

@@ -19,6 +19,7 @@ from libcloud_ovm3.operations.pausing import require_pausable
 from libcloud_ovm3.operations.release_bridges import bridges_of_vm, read_uses, release, settled
 from libcloud_ovm3.operations.saved_memory import (
     delete_image,
+    require_alone,
     require_module,
     require_no_image,
     require_restorable,
@@ -51,6 +52,7 @@ def suspend(estate: Estate, vm_id: str, limit: float) -> list[str]:
             nodes=[vm.summary],
         )
     require_module(vm, live.host)
+    require_alone(snapshot, vm)
     require_no_image(snapshot, vm)
     uses = settled(read_uses(snapshot.hosts, vm.id, bridges_of_vm(vm), [live.host]), [live.host])
     failed: AgentFault | OutcomeUnknown | None = None

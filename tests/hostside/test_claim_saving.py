@@ -4,7 +4,7 @@ import pytest
 from claiming import DIRECTORY, ID, TEXT, VM, Host, disks, kill, until
 
 from libcloud_ovm3_host import (claim_changes, claim_disks, claim_settling, claim_words, errors,
-                                observations)
+                                observations, vm_files)
 from libcloud_ovm3_host.compat import to_bytes
 
 DISK = 'file:/OVS/Repositories/%s/VirtualDisks/d.img,xvda,w' % ID
@@ -12,8 +12,12 @@ DISK = 'file:/OVS/Repositories/%s/VirtualDisks/d.img,xvda,w' % ID
 
 @pytest.fixture
 def hosts(dom0):
+    return running(dom0, DISK)
+
+
+def running(dom0, disk):
     found = [Host(dom0.root, name) for name in ('one', 'two')]
-    found[0].put(TEXT + disks(DISK))
+    found[0].put(TEXT + disks(disk))
     found[0].claim('one', 'two')
     for host in found:
         host.settle()
@@ -120,16 +124,43 @@ def test_a_host_that_cannot_tell_yet_remembers_that_all_is_saved(hosts, monkeypa
     assert short(host.settle()) == ('free', host.operation(3), 'done')
 
 
-def test_a_vm_cfg_may_be_accepted_while_the_guest_is_saved(hosts):
+@pytest.mark.parametrize('is_direct', [True, False])
+def test_a_vm_cfg_may_be_accepted_while_the_guest_is_saved(hosts, monkeypatch, is_direct):
+    """Only a person knows whether it has other disks now, or those of a node snapshot."""
     host = hosts[0]
+    monkeypatch.setattr(vm_files, 'direct_digest',
+                        lambda *_: {True: host.digest(), False: None}[is_direct])
     host.change(3, 'save_vm', False)
     host.put(TEXT + disks(DISK) + '# edited without a claim\n')
-    made = host.change(4, 'restore_vm', True)
-    assert short(made) == ('free', host.operation(3), 'not done')
-    assert 'claim settle --accept' in made['fault']
+    for number in (4, 6):
+        made = host.change(number, 'restore_vm', True)
+        assert short(made) == ('free', host.operation(3), 'not done')
+        assert 'claim settle --accept' in made['fault']
     claim_words.accept_vm_cfg(host, 'ann', host.operation(71), ID, DIRECTORY, made['folder'],
                               made['version'], host.digest())
     assert host.change(5, 'restore_vm', True)['kind'] == 'on'
+
+
+def test_what_it_shares_is_changed_by_nobody_while_it_is_saved(dom0, monkeypatch):
+    """Not saved while another one that runs has it; not given to another one until it is restored."""
+    text = disks(DISK.replace(',w', ',w!'))
+    mode, path = claim_disks.of_content(to_bytes(text))[0]
+    held = [(mode, path, path)]
+    together = [not claim_disks.conflict(function, held, held, is_saved)
+                for function in ('start_vm', 'configure_vm') for is_saved in (False, True)]
+    assert together == [True, False] * 2
+    assert claim_disks.conflict('save_vm', held, held)
+    assert not claim_disks.conflict('save_vm', held, [('r', path, path)])
+    one, two = running(dom0, DISK.replace(',w', ',w!'))
+    with monkeypatch.context() as patch:
+        patch.setattr(claim_disks, 'refusal', lambda *given: 'held: %s' % given[-1].split('\t')[0])
+        made = one.change(3, 'save_vm', False)
+    assert (short(made), made['fault']) == (('on', '', 'not done'), 'held: w!')
+    assert one.change(4, 'save_vm', False)['outcome'] == 'done'
+    whose = {'mount': to_bytes('/OVS/Repositories/' + ID), 'document': 'vm-another',
+             'function': 'configure_vm'}
+    wanted = claim_disks.field(two, claim_disks.of_content(to_bytes(text)))
+    assert 'which is suspended' in claim_disks.refusal(two, whose, wanted)
 
 
 def test_a_saved_guest_is_not_started_where_no_claim_can_be_kept(hosts):

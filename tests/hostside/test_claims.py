@@ -197,6 +197,10 @@ def test_what_speaks_against_a_start(changed, refused):
 def test_a_definition_is_what_was_read(wanted, read, direct, recorded, refused):
     claim = claims.settled(doubt(A), A, 'nowhere', True, recorded)[0]
     assert bool(claim_digests.digest_refusal(claim, wanted, read, direct)) == refused
+    saved = dict(claim, saved='an operation')
+    if direct is not None:
+        refused = refused or recorded not in ('', read)
+    assert bool(claim_digests.digest_refusal(saved, wanted, read, direct)) == refused
 
 
 @pytest.mark.parametrize('function, outcome, recorded, before, direct, expected', [
