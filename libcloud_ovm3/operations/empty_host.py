@@ -8,6 +8,7 @@ from libcloud_ovm3.errors import Ovm3Error, PreconditionFailed
 from libcloud_ovm3.estate.hosts import HostView, map_hosts, read_hardware
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.networks import NetworkList, read_networks
+from libcloud_ovm3.estate.states import State
 from libcloud_ovm3.estate.vms import VM, EstateSnapshot, read_estate
 from libcloud_ovm3.operations import fits
 from libcloud_ovm3.operations.limits import MIGRATE_LIMIT
@@ -44,18 +45,22 @@ def empty(
     [host] = chosen_views(snapshot.hosts, snapshot.unreachable, [host_id])
     left = _on(snapshot, host)
     _require_places(estate, snapshot, host, left, to, live)
-    moved: list[str] = []
+    moved: list[VM] = []
     notices: list[str] = []
     for number, vm in enumerate(left, 1):
         with waiting(f"emptying {host.label}: VM {vm.name!r}, {number} of {len(left)}", vm=vm.id):
             try:
-                notices += _move_on(operation, vm.id, host, to, live, limit)
+                said = _move_on(operation, vm.id, host, to, live, limit)
             except Ovm3Error as error:
                 if not moved:
                     raise
-                raise _not_empty(operation, host, left, len(moved), error) from error
-        moved.append(vm.id)
-    return moved, notices
+                why = f"then VM {vm.label} failed, and nothing more was done: {error}"
+                raise _not_empty(operation, host, moved, left[number - 1 :], why, error) from error
+        moved += [vm] if said is not None else []
+        notices += said or []
+    if left:
+        _require_none_left(operation, host, moved)
+    return [vm.id for vm in moved], notices
 
 
 def _on(snapshot: EstateSnapshot, host: HostView) -> list[VM]:
@@ -133,13 +138,21 @@ def _move_on(
     to: Sequence[str] | None,
     live: bool,
     limit: float,
-) -> list[str]:
-    """Move one, by a reading of its own; one that has left the host meanwhile stays where it is."""
+) -> list[str] | None:
+    """Move one, by a reading of its own; one that has left the host meanwhile stays where it is.
+
+    :return: notices for the user; None: it was not moved, as others have moved, stopped or
+        destroyed it.
+    """
     estate = operation.estate
     snapshot = read_estate(estate, *fits.READS)
+    vm = snapshot.vms.get(vm_id)
+    if vm is None and not snapshot.unseen:
+        return None
     vm = snapshot.vm(vm_id)
-    if vm.live and not any(one.host.id == host.id for one in vm.live):
-        return []
+    is_off = vm.state in (State.STOPPED, State.SUSPENDED) and not vm.live
+    if is_off or (vm.live and not any(one.host.id == host.id for one in vm.live)):
+        return None
     networks = read_networks(estate, snapshot)
     others = _candidates(snapshot, host, to)
     able, against = _fitting(snapshot, networks, vm, others, live)
@@ -152,16 +165,37 @@ def _move_on(
     return move(operation, snapshot, networks, vm, target, live=live, limit=limit)
 
 
+def _require_none_left(operation: Operation, host: HostView, moved: Sequence[VM]) -> None:
+    """Check that nothing was started on the host meanwhile.
+
+    :raises OperationIncomplete: something is there, or that is not known.
+    """
+    try:
+        snapshot = read_estate(operation.estate)
+        [now] = chosen_views(snapshot.hosts, snapshot.unreachable, [host.id])
+        left = _on(snapshot, now)
+    except Ovm3Error as error:
+        why = f"what is left there is not known: {error}"
+        raise _not_empty(operation, host, moved, (), why, error) from error
+    if left:
+        raise _not_empty(operation, host, moved, left, "others were started there meanwhile")
+
+
 def _not_empty(
-    operation: Operation, host: HostView, vms: Sequence[VM], moved: int, error: Ovm3Error
+    operation: Operation,
+    host: HostView,
+    moved: Sequence[VM],
+    left: Sequence[VM],
+    why: str,
+    error: Ovm3Error | None = None,
 ) -> Ovm3Error:
-    names = [repr(vm.name) for vm in vms]
+    what = "may not be" if not left else "is not"
+    names, others = (", ".join(repr(vm.name) for vm in vms) or "none" for vms in (moved, left))
+    where = f"{host.label} {what} empty"
     return operation.incomplete(
-        f"{host.label} is not empty: moved: {', '.join(names[:moved])}; then VM "
-        f"{vms[moved].label} failed, and nothing more was done: {error}; left: "
-        f"{', '.join(names[moved:])}",
-        left=tuple(vm.id for vm in vms[moved:]),
-        nodes=[vm.summary for vm in vms[moved:]],
-        host=error.host,
-        function=error.function,
+        f"{where}: moved: {names}; {why}" + (f"; left: {others}" if left else ""),
+        left=tuple(vm.id for vm in left),
+        nodes=[vm.summary for vm in left],
+        host=error.host if error else str(host.address),
+        function=error.function if error else "",
     )

@@ -300,6 +300,36 @@ def test_nothing_is_moved_unless_all_have_a_place() -> None:
         assert len(places(sim)[0]) == 2
 
 
+def test_others_are_at_it_while_a_host_is_emptied() -> None:
+    """One is stopped, one destroyed before its turn; and one is started there."""
+    with pool(True) as (sim, driver, _):
+        for name in ("db", "gone", "ldap"):
+            sim.add_vm(name, running_on=0)
+        late = sim.add_vm("late")
+        sim.wait(61)
+        other = plain_driver(sim)
+        todo = [True]
+
+        def meanwhile() -> None:
+            if todo.pop():
+                todo.append(False)
+                for name in ("gone", "ldap"):
+                    node = quietly(other.ex_get_node_by_name, name)
+                    quietly(other.stop_node, node, ex_force=True)
+                    if name == "gone":
+                        quietly(other.destroy_node, node)
+                quietly(other.start_node, quietly(other.ex_get_node_by_name, "late"), "ovm-1")
+            else:
+                todo.append(False)
+
+        arm: dict[str, Callable[[], None]] = {"before": lambda: None, "after": meanwhile}
+        sim.misbehave("hook", "libcloud_expect_vm", hook=lambda moment: arm[moment]())
+        error = attempt(lambda: quietly(driver.ex_migrate_all, "ovm-1"))
+        assert isinstance(error, OperationIncomplete), error
+        assert "moved: 'db', 'web'; others were started there meanwhile; left: 'late'" in str(error)
+        assert [name for name, _ in places(sim)[0]] == [late]
+
+
 def test_the_first_failure_ends_it() -> None:
     with pool(True) as (sim, driver, _):
         for name in ("db", "ldap"):
