@@ -48,9 +48,9 @@ def _cpus(row: Record, key: str) -> str:
 @pinning_option
 @driver_options
 def pinning(form: str, **options: Any) -> None:
-    """Show which VMs are pinned to which CPUs of their hosts, for licence audits.
+    """Show which VMs are pinned to which CPUs.
 
-    A VM counts as pinned only where that is certain: in its definition and, while it runs, in what
+    Of their hosts, as licence audits ask it. A VM counts as pinned only where that is certain: in its definition and, while it runs, in what
     its host lists. One that is not makes all CPUs of its host count.
     """
     with reported(is_read=True):

@@ -42,7 +42,7 @@ def clone(
     vm: str, name: str, pause: bool, description: str | None, repository: str | None, start: bool,
     location: str | None, allow_same_name: bool, **options: Any,
 ) -> None:  # fmt: skip
-    """Create a VM with copies of all disks of another one, and print its id.
+    """Create a VM as a copy of another, and print its id.
 
     VM is the name or the id of a VM that is off; one that runs needs --pause. uuid and MAC
     addresses are new. What is in the disks is copied as it is: host name, static addresses, SSH

@@ -31,7 +31,7 @@ from libcloud_ovm3.operations.fits import HOWS
 @click.argument("name", metavar="NAME|ID")
 @click.argument("host", metavar="HOST[:PORT]|ID")
 def vm_fits(name: str, host: str, how: str | None, form: str, **options: Any) -> None:
-    """Show whether a VM would start on a host, or could be moved there.
+    """Show whether a host could take a VM.
 
     Nothing is changed. All reasons against it are shown at once, and what nobody can tell. The exit
     status is 1 if something speaks against it.

@@ -26,7 +26,10 @@ _VMS = click.argument("vms", metavar="NAME|ID...", nargs=-1, required=True)
 @driver_options
 @_VMS
 def pause(vms: tuple[str, ...], **options: Any) -> None:
-    """Pause VMs that run: their guests stand still, in the memory of their hosts."""
+    """Pause VMs that run.
+
+    Their guests stand still, in the memory of their hosts.
+    """
     _each(vms, options, lambda driver: driver.ex_pause_node, "is paused")
 
 
@@ -48,7 +51,7 @@ def unpause(vms: tuple[str, ...], **options: Any) -> None:
 @driver_options
 @_VMS
 def suspend(vms: tuple[str, ...], timeout: float, **options: Any) -> None:
-    """Save the memory of VMs into their repository, and free their hosts.
+    """Save the memory of VMs, and free their hosts.
 
     `ovm3 vm resume` lets their guests go on where they were. Needs claims: only they tell whether a
     VM has run since, so that its memory would not belong to its disks any more.
@@ -72,10 +75,10 @@ def suspend(vms: tuple[str, ...], timeout: float, **options: Any) -> None:
 @driver_options
 @_VMS
 def resume(vms: tuple[str, ...], location: str | None, force: bool, **options: Any) -> None:
-    """Let VMs go on that are suspended, or that a snapshot has left paused.
+    """Let suspended VMs go on.
 
-    A snapshot does that if it is interrupted (`ovm3 snapshot create --pause`, `ovm3 image create
-    --pause`). What somebody else has paused stays so.
+    Also those that an interrupted `ovm3 snapshot create --pause` or `ovm3 image create --pause` has
+    left paused. What somebody else has paused stays so.
     """
     with reported():
         driver = make_driver(**options)
@@ -90,7 +93,10 @@ def resume(vms: tuple[str, ...], location: str | None, force: bool, **options: A
 @driver_options
 @_VMS
 def reset(vms: tuple[str, ...], timeout: float, **options: Any) -> None:
-    """Power VMs off and start them again, each on its host, without asking their guests."""
+    """Power VMs off and start them again.
+
+    Each on its host, without asking their guests.
+    """
     with reported():
         limit = parse_seconds(timeout, "--timeout")
         driver = make_driver(**options)

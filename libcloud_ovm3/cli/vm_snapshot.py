@@ -80,7 +80,7 @@ def create(vm: str, name: str, pause: bool, **options: Any) -> None:
 @_VM
 @click.argument("name", metavar="SNAPSHOT")
 def revert(vm: str, name: str, yes: bool, take_over: bool, **options: Any) -> None:
-    """Give a stopped VM the disks and the settings of one of its snapshots.
+    """Set a stopped VM back to one of its snapshots.
 
     The content that its disks have now is deleted. Volumes that the snapshot does not have are
     detached, and kept. The snapshot stays.
@@ -105,9 +105,9 @@ def revert(vm: str, name: str, yes: bool, take_over: bool, **options: Any) -> No
 @driver_options
 @click.argument("name", metavar="SNAPSHOT")
 def delete(name: str, yes: bool, **options: Any) -> None:
-    """Delete a snapshot of a VM: the snapshots of its disks, and nothing else.
+    """Delete a snapshot of a VM, with those of its disks.
 
-    This also removes what an interrupted snapshot has left (state `creating`).
+    Nothing else is deleted. This also removes what an interrupted snapshot has left (state `creating`).
     """
     with reported():
         require_answer(yes)

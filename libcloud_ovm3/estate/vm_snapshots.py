@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 DOCUMENT = "vm-snapshots"
 _MEMBERS = uuid.UUID("6b0c3f0e-6a0e-4f57-9a53-0c1f4f1d7a52")
-_RANDOM = 4  # the version of the uuids of all other files
+_NAMED = 5  # the version of these uuids, and of no other in such a place
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ def member_uuid(snapshot_id: str, number: int) -> str:
 def is_member(file_name: str) -> bool:
     """Whether the name of a file says that it was made for the snapshot of a VM. Pure."""
     what = parse_file_name(file_name)
-    return what is not None and uuid.UUID(what.uuid).version != _RANDOM
+    return what is not None and uuid.UUID(what.uuid).version == _NAMED
 
 
 def read_vm_snapshots(snapshot: EstateSnapshot) -> VMSnapshotList:

@@ -313,7 +313,7 @@ def _lost(
     guard = latest(one.operation, one.definition)
     why = (
         f"its source has ended it, and {one.target.label} has not kept it: a bridge or a disk was "
-        f"missing there, or the connection broke in the last second (xend.md 4.1), or the guest "
+        f"missing there, or the connection broke in the last second, or the guest "
         f"has powered off meanwhile; /var/log/xen/xend.log there says which. Its disks are as "
         f"after a power cut"
     )

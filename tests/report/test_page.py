@@ -137,7 +137,7 @@ def test_the_fullest_of_several_and_their_order() -> None:
 
 # ------------------------------------------------------------------ VMs
 
-NO_MORE = {"hosts": [], **dict.fromkeys(["operation", "function", "state", "error"])}
+NO_MORE = {"hosts": [], **dict.fromkeys(["operation", "function", "state", "error", "saved"])}
 
 
 def test_vms() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 from pathlib import Path
 
@@ -62,7 +63,8 @@ def _defined_by_the_driver() -> set[str]:
 
 def test_what_takes_a_node_is_an_action() -> None:
     for maker, method in MADE.values():
-        takes = "node" in getattr(OVM3NodeDriver, method).__annotations__
+        node = inspect.signature(getattr(OVM3NodeDriver, method)).parameters.get("node")
+        takes = node is not None and node.default is node.empty
         assert (maker == "action") is takes, method
 
 
