@@ -50,8 +50,9 @@ def _cpus(row: Record, key: str) -> str:
 def pinning(form: str, **options: Any) -> None:
     """Show which VMs are pinned to which CPUs.
 
-    Of their hosts, as licence audits ask it. A VM counts as pinned only where that is certain: in its definition and, while it runs, in what
-    its host lists. One that is not makes all CPUs of its host count.
+    Of their hosts, as licence audits ask it. A VM counts as pinned only where that is certain: in
+    its definition and, while it runs, in what its host lists. One that is not makes all CPUs of its
+    host count.
     """
     with reported(is_read=True):
         found = make_driver(**options).ex_pinning_report()

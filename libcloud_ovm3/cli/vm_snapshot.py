@@ -107,7 +107,8 @@ def revert(vm: str, name: str, yes: bool, take_over: bool, **options: Any) -> No
 def delete(name: str, yes: bool, **options: Any) -> None:
     """Delete a snapshot of a VM, with those of its disks.
 
-    Nothing else is deleted. This also removes what an interrupted snapshot has left (state `creating`).
+    Nothing else is deleted. This also removes what an interrupted snapshot has left (state
+    `creating`).
     """
     with reported():
         require_answer(yes)
