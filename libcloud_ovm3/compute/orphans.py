@@ -35,7 +35,8 @@ class Orphans(OVM3Base):
         """Delete a virtual disk that certainly nothing uses, for good.
 
         That is decided anew: twice, some seconds apart, and, with the host module, once more while
-        the disk is set aside. Only what :meth:`ex_list_orphans` calls certain is deleted.
+        the disk is set aside. Only what :meth:`ex_list_orphans` calls certain is deleted, and that
+        does not change between these looks: somebody may be importing it.
 
         :param path: As shown there: ``/OVS/Repositories/...``. (required)
         :type path: ``str``

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from libcloud_ovm3.agent.seed_files import vm_of
 from libcloud_ovm3.errors import PreconditionFailed
+from libcloud_ovm3.estate.disk_files import DiskFile
 from libcloud_ovm3.estate.disks import Orphan, orphans
 from libcloud_ovm3.estate.members import Estate
-from libcloud_ovm3.estate.repositories import Repository
+from libcloud_ovm3.estate.repositories import Repository, with_module
 from libcloud_ovm3.estate.vms import EstateSnapshot, read_estate
-from libcloud_ovm3.operations.destroy_snapshot import delete_disk
+from libcloud_ovm3.operations.destroy_snapshot import delete_disk, require_still
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.target_repository import require_usable
-from libcloud_ovm3.progress import waiting
 
 
 def delete_orphan(estate: Estate, path: str) -> None:
     """Delete a virtual disk that no vm.cfg names, and that nothing else may use.
 
     That is decided twice, some seconds apart, as a guest that reboots is off the lists for a
-    moment; and, by :func:`.delete_disk`, once more right before.
+    moment, and as somebody may be copying or importing it: without the host module nothing but its
+    size tells. And, by :func:`.delete_disk`, once more right before.
 
     :param path: absolute, on the hosts, as orphans are listed.
     :raises PreconditionFailed: it is no orphan, or not certainly one; it is there as before.
@@ -26,10 +27,9 @@ def delete_orphan(estate: Estate, path: str) -> None:
     :raises OperationIncomplete: whether it is deleted is unknown; names it.
     """
     operation = Operation(estate)
-    _certain(estate, read_estate(estate), path)
-    seconds = estate.second_look
-    with waiting(f"{path}: reading all hosts again in {seconds:g} s"):
-        estate.clock.sleep(seconds)
+    repository = _certain(estate, read_estate(estate), path)
+    host = with_module(repository) or repository.mounted_on[0]
+    require_still(operation, host, DiskFile(repository, path), path)
     snapshot = read_estate(estate)
     repository = _certain(estate, snapshot, path)
     delete_disk(operation, snapshot, repository, path, path)

@@ -62,7 +62,7 @@ def delete_with_mark(operation: Operation, file: DiskFile, label: str) -> None:
     repository = file.repository
     host = with_module(repository) or repository.mounted_on[0]
     if file.is_creating:
-        _require_still(operation, host, file, label)
+        require_still(operation, host, file, label)
         refused = begin_removal(operation, host, repository, file.path)
     if not file.is_creating or is_listed(list_whole(host, repository.id), file.path):
         delete_disk(operation, read_estate(operation.estate), repository, file.path, label)
@@ -71,8 +71,8 @@ def delete_with_mark(operation: Operation, file: DiskFile, label: str) -> None:
         end_removal(operation, host, repository, file.path, refused)
 
 
-def _require_still(operation: Operation, host: HostView, file: DiskFile, label: str) -> None:
-    """Whether an unfinished copy was interrupted, so that it does not change any more.
+def require_still(operation: Operation, host: HostView, file: DiskFile, label: str) -> None:
+    """Whether nobody writes to a file, such as an unfinished copy that was interrupted.
 
     Nobody can ask an agent whether it is copying. A copy that stands still for these seconds is not
     noticed: its client then finds it gone, and says so. What is copied is never touched.

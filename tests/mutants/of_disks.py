@@ -166,7 +166,7 @@ MUTANTS = [
     Mutant(
         "copied-into",
         DESTROY,
-        "        _require_still(operation, host, file, label)\n",
+        "        require_still(operation, host, file, label)\n",
         "        pass\n",
         "disks.what_somebody_copies_into_is_not_deleted",
     ),

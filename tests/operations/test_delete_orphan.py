@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -32,6 +32,12 @@ def refused(sim: Simulator, path: str, why: str) -> None:
     assert files_of(sim) == before
 
 
+def import_goes_on(sim: Simulator, write: Callable[[], object]) -> None:
+    """Another client imports it: it grows after its size was read."""
+    for call in ("libcloud_stat_file", "storage_plugin_getFileInfo"):
+        sim.misbehave("hook", call, hook=lambda moment: moment == "after" and write())
+
+
 def test_deleted_once_it_is_certain(sim: Simulator) -> None:
     """What a node has, what may be another name, and what an unread vm.cfg may name stay."""
     driver, before = driver_for(sim), files_of(sim)
@@ -48,6 +54,11 @@ def test_deleted_once_it_is_certain(sim: Simulator) -> None:
     (folder / "vm.cfg").unlink()
     folder.rmdir()
     (sim.repository_path / "VirtualDisks" / f"{node.id}-old.img").unlink()
+    with (sim.repository_path / "VirtualDisks" / "nobody.img").open("ab") as file:
+        import_goes_on(sim, lambda: file.truncate(2**20))
+        with pytest.raises(PreconditionFailed, match="copies into it"):
+            quietly(driver.ex_delete_orphan, path)
+    sim.clear_misbehaviour()
     assert driver.ex_delete_orphan(path) is True
     assert files_of(sim) == before
     refused(sim, path, "is no orphan")
