@@ -90,7 +90,7 @@ class NodeSnapshots(OVM3Base):
         :param snapshot: One of its snapshots, or its id. (required)
         :type snapshot: ``dict`` or ``str``
 
-        :param ex_take_over: Remove what an interrupted call for this snapshot has left, and begin
+        :param ex_take_over: Remove what an interrupted call for this node has left, and begin
             anew. Only if no client is at it any more.
         :type ex_take_over: ``bool``
 

@@ -54,7 +54,8 @@ class VMSnapshot:
     :ivar disks: in the order of the vm.cfg.
     :ivar creating: the id of the operation that makes it; "": it is complete.
     :ivar reverting: what the operation that reverts the VM to it has recorded; empty: none does.
-    :ivar made: the paths of the disks that the VM was given when it was reverted to it last.
+    :ivar made: the ids of the volumes that the VM was given when it was reverted to it, and for
+        which one of before each of them stands.
     :ivar missing: the ids of snapshots of its disks that are not there.
     """
 
@@ -68,7 +69,7 @@ class VMSnapshot:
     disks: tuple[VMSnapshotDisk, ...]
     creating: str = ""
     reverting: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    made: tuple[str, ...] = ()
+    made: Mapping[str, str] = field(default_factory=dict, repr=False)
     missing: tuple[str, ...] = ()
 
     @property
@@ -110,9 +111,10 @@ class VMSnapshotList:
             raise SearchIncomplete(f"{what}, as far as could be read: {'; '.join(self.errors)}")
         raise VolumeNotFound(what)
 
-    def made_for(self, vm_id: str) -> set[str]:
-        """The paths of the disks that reverting has given to a VM."""
-        return {path for one in self.snapshots if one.vm_id == vm_id for path in one.made}
+    def made_for(self, vm_id: str) -> dict[str, str]:
+        """The volumes that reverting has given to a VM, and for which one each of them stands."""
+        some = (one.made.items() for one in self.snapshots if one.vm_id == vm_id)
+        return {volume: origin for made in some for volume, origin in made}
 
     def of_file(self, file_id: str) -> VMSnapshot | None:
         """The one that the snapshot of a volume belongs to; None: none that is recorded.
@@ -124,6 +126,12 @@ class VMSnapshotList:
             if comparable_id(file_id) in ids:
                 return one
         return None
+
+
+def volume_id_of(path: str) -> str:
+    """The id of the volume that is a virtual disk, by its path on a host. Pure."""
+    _, _, _, repository, inside = path.split("/", 4)
+    return comparable_id(f"{repository}/{inside}")
 
 
 def member_uuid(snapshot_id: str, number: int) -> str:
@@ -194,7 +202,7 @@ def to_entry(one: VMSnapshot) -> dict[str, Any]:
     if one.reverting:
         entry["reverting"] = dict(one.reverting)
     if one.made:
-        entry["made"] = list(one.made)
+        entry["made"] = dict(one.made)
     return entry
 
 
@@ -202,9 +210,9 @@ def _from_entry(repository: Repository, key: str, entry: Mapping[str, Any]) -> V
     disks = tuple(
         VMSnapshotDisk(str(disk["volume"]), str(disk["snapshot"])) for disk in entry["disks"]
     )
-    reverting = entry.get("reverting", {})
-    if not isinstance(reverting, dict):
-        raise TypeError(f"reverting: {reverting!r}")
+    reverting, made = entry.get("reverting", {}), entry.get("made", {})
+    if not isinstance(reverting, dict) or not isinstance(made, dict):
+        raise TypeError(f"reverting: {reverting!r}, made: {made!r}")
     return VMSnapshot(
         id=key,
         repository=repository,
@@ -216,7 +224,7 @@ def _from_entry(repository: Repository, key: str, entry: Mapping[str, Any]) -> V
         disks=disks,
         creating=str(entry.get("creating", "")),
         reverting=reverting,
-        made=tuple(map(str, entry.get("made", ()))),
+        made={str(volume): str(origin) for volume, origin in made.items()},
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import posixpath
 import uuid
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -27,8 +27,10 @@ from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.repositories import Repository, is_listed
 from libcloud_ovm3.estate.vm_snapshots import (
     VMSnapshot,
+    VMSnapshotList,
     read_vm_snapshots,
     to_entry,
+    volume_id_of,
 )
 from libcloud_ovm3.estate.vms import VM, EstateSnapshot, read_estate
 from libcloud_ovm3.operations.at_rest import at_rest, require_restable
@@ -41,6 +43,7 @@ from libcloud_ovm3.operations.create_image import (
 )
 from libcloud_ovm3.operations.destroy_snapshot import delete_disk
 from libcloud_ovm3.operations.device_changes import change_devices, require_done, target_of
+from libcloud_ovm3.operations.end_reversal import end_reversals, ended, made_of
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.own_disks import repository_of
 from libcloud_ovm3.operations.snapshot_vm import (
@@ -56,7 +59,8 @@ if TYPE_CHECKING:
     from libcloud_ovm3.agent.hostmodule import HostModule
 
 # What stays as it is now: which VM it is, and what only this moment knows.
-_STAYS = ("uuid", "name", "OVM_simple_name", "OVM_high_availability")
+_HA = "OVM_high_availability"
+_STAYS = ("uuid", "name", "OVM_simple_name", _HA)
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,7 @@ class Reversal:
     :ivar copies: what is copied to where, in the order of the disks of the snapshot.
     :ivar config: the vm.cfg that the VM gets.
     :ivar old: its disks that are deleted then.
+    :ivar known: all snapshots of VMs.
     """
 
     operation: Operation
@@ -78,6 +83,7 @@ class Reversal:
     copies: tuple[tuple[Place, Place], ...]
     config: VMConfig
     old: tuple[TemplateDisk, ...]
+    known: VMSnapshotList
 
     @property
     def new(self) -> tuple[str, ...]:
@@ -111,19 +117,11 @@ def revert_vm(estate: Estate, vm_id: str, snapshot_id: str, take_over: bool = Fa
     vm = snapshot.vm(vm_id)
     known = read_vm_snapshots(snapshot)
     what = _usable(snapshot, vm, known.snapshot(snapshot_id))
-    if what.reverting:
-        if not take_over:
-            raise PreconditionFailed(
-                f"VM {vm.label} is being reverted to {what.label} by operation "
-                f"{what.reverting.get('operation')}, or that was interrupted. Only if no client is "
-                f"at it: ex_take_over=True removes what was left, and begins anew",
-                nodes=[vm.summary],
-            )
-        notices += _clean_up(operation, snapshot, vm, what)
+    if end_reversals(operation, snapshot, vm, known, take_over, notices):
         snapshot = read_estate(estate)
         vm, known = snapshot.vm(vm_id), read_vm_snapshots(snapshot)
         what = _usable(snapshot, vm, known.snapshot(snapshot_id))
-    plan = _plan(operation, snapshot, vm, what, known.made_for(vm.id), notices)
+    plan = _plan(operation, snapshot, vm, what, known, notices)
     with waiting(f"reverting VM {vm.name!r} to {what.name!r}", vm=vm.id):
         notices += record(operation, plan.module, what, _reverting(plan))
         try:
@@ -135,34 +133,6 @@ def revert_vm(estate: Estate, vm_id: str, snapshot_id: str, take_over: bool = Fa
             raise _incomplete(plan, str(error), error) from error
         _delete_old(plan)
     return notices
-
-
-def _clean_up(
-    operation: Operation, snapshot: EstateSnapshot, vm: VM, what: VMSnapshot
-) -> list[str]:
-    """Remove what an interrupted reversal has left: the disks, new or old, that the VM does not
-    have; and then what is recorded of it.
-
-    :return: notices for the user: what was kept, as somebody else uses it, or may.
-    :raises OperationIncomplete: whether all is removed is unknown.
-    """
-    notices = list[str]()
-    require_restable(snapshot, vm, pause=False)
-    config = config_of(vm, "nothing was removed")
-    named = {disk.path for disk in config.disks}
-    new, old = (list(map(str, what.reverting.get(key, ()))) for key in ("new", "old"))
-    is_done = bool(named & set(new))
-    for path in old if is_done else new:
-        repository = snapshot.repository(path.split("/")[3])
-        if repository is None or repository.content is None:
-            raise PreconditionFailed(f"whether {path} is there cannot be read")
-        if path not in named and is_listed(repository.content, path):
-            try:
-                delete_disk(operation, snapshot, repository, path, path)
-            except PreconditionFailed as error:
-                notices.append(f"what an interrupted reversal has left: {error}")
-    ended = _ended(new if is_done else None)
-    return notices + record(operation, recording_module(what.repository), what, ended)
 
 
 # ------------------------------------------------------------------ before anything is made
@@ -186,13 +156,9 @@ def _plan(
     snapshot: EstateSnapshot,
     vm: VM,
     what: VMSnapshot,
-    made: Collection[str],
+    known: VMSnapshotList,
     notices: list[str],
 ) -> Reversal:
-    """What is to be done.
-
-    :param made: the paths of the disks that earlier reversals have given to the VM.
-    """
     current = config_of(vm, "it was not reverted")
     own = repository_of(snapshot, vm.definition)
     sources = [_place(snapshot, disk.snapshot_id) for disk in what.disks]
@@ -210,23 +176,24 @@ def _plan(
         for entry in what.config.disks
     ]
     stays = {key: current.values[key] for key in _STAYS if key in current.values}
+    if _HA in what.config.values:  # whoever sets it starts the VM, too: never this package
+        stays.setdefault(_HA, False)
     more = sorted(current.values.keys() - what.config.values.keys())
     if more:
         notices.append(f"VM {vm.label} keeps options that it had not then: {', '.join(more)}")
     config = current.changed(**{**what.config.values, **stays, "disk": entries})
-    old = [
-        copyable_disk(snapshot, vm, disk)
-        for disk in current.disks
-        if not disk.is_cdrom and _is_replaced(what, made, disk)
-    ]
+    disks = [disk for disk in current.disks if not disk.is_cdrom]
+    replaced = [disk for disk in disks if _is_replaced(what, known, disk)]
+    old = [copyable_disk(snapshot, vm, disk) for disk in replaced]
     notices += [
         f"{disk.path} is detached from VM {vm.label}, and kept: it is not in the snapshot"
-        for disk in current.disks
-        if not disk.is_cdrom and not _is_replaced(what, made, disk)
+        for disk in disks
+        if disk not in replaced
     ]
     module = recording_module(what.repository)
     where = (operation, snapshot, vm, what, host, module)
-    return Reversal(*where, tuple(zip(sources, targets, strict=True)), config, tuple(old))
+    copies = tuple(zip(sources, targets, strict=True))
+    return Reversal(*where, copies, config, tuple(old), known)
 
 
 def _place(snapshot: EstateSnapshot, file_id: str) -> Place:
@@ -253,16 +220,15 @@ def _new_path(
     return disk_path(repository, file_name(new))
 
 
-def _is_replaced(what: VMSnapshot, made: Collection[str], disk: DiskEntry) -> bool:
+def _is_replaced(what: VMSnapshot, known: VMSnapshotList, disk: DiskEntry) -> bool:
     """Whether a disk that the VM has now is one that the snapshot has another content of: the same
-    file, or one that an earlier reversal has made in its place."""
+    file, or one that a reversal has made in its place. At the same device may be another disk."""
     if disk.is_physical or disk.is_shared or not disk.path or not disk.repository_id:
         return False
-    volume_id = comparable_id(f"{disk.repository_id}/{disk.path.split('/', 4)[-1]}")
-    if volume_id in (comparable_id(one.volume_id) for one in what.disks):
-        return True
-    devices = {one.device for one in what.config.disks if not one.is_cdrom}
-    return disk.device in devices and disk.path in made
+    origins = known.made_for(what.vm_id)
+    own = volume_id_of(disk.path)
+    theirs = [comparable_id(one.volume_id) for one in what.disks]
+    return own in theirs or origins.get(own, own) in [origins.get(one, one) for one in theirs]
 
 
 def _drive(
@@ -301,17 +267,18 @@ def _reverting(plan: Reversal) -> Callable[[Mapping[str, Any]], Mapping[str, Any
     return begin
 
 
-def _ended(made: Sequence[str] | None) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
-    """For :func:`.record`: nobody reverts any more.
+def _still(plan: Reversal) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
+    """For :func:`.record`, which changes nothing: another client may have taken over, and removed
+    the new disks."""
 
-    :param made: the disks that the VM has been given; None: it has been given none.
-    """
+    def look(now: Mapping[str, Any]) -> Mapping[str, Any]:
+        if now.get("reverting") != plan.recorded:
+            raise PreconditionFailed(
+                f"{plan.what.label} was deleted meanwhile, or another client reverts to it"
+            )
+        return now
 
-    def end(now: Mapping[str, Any]) -> Mapping[str, Any]:
-        own = {key: value for key, value in now.items() if key != "reverting"}
-        return own if made is None or not own else {**own, "made": list(made)}
-
-    return end
+    return look
 
 
 def _switch(plan: Reversal, notices: list[str]) -> None:
@@ -323,6 +290,7 @@ def _switch(plan: Reversal, notices: list[str]) -> None:
         for source, target in plan.copies:
             pending = replace(target, is_pending=True)
             clone_or_copy(plan.operation, plan.host, source, pending)
+    record(plan.operation, plan.module, plan.what, _still(plan))
     names = {posixpath.basename(path) for path in plan.new}
 
     def shows(domain: Domain) -> bool:
@@ -340,7 +308,8 @@ def _undo(plan: Reversal, failed: Ovm3Error) -> None:
     """
     try:
         remove_made(plan.operation, plan.host, [target for _, target in plan.copies])
-        record(plan.operation, plan.module, plan.what, _ended(None))
+        end = ended(plan.operation.id, None, plan.known)
+        record(plan.operation, plan.module, plan.what, end)
     except Ovm3Error as error:
         text = f"{failed}. It has its old disks. Undoing the rest failed too: {error}"
         raise _incomplete(plan, text, error) from failed
@@ -359,7 +328,9 @@ def _delete_old(plan: Reversal) -> None:
         except Ovm3Error as error:
             failed[disk.path] = error
     try:
-        record(plan.operation, plan.module, plan.what, _ended(plan.new))
+        made = made_of(plan.what, plan.new, plan.known)
+        end = ended(plan.operation.id, made, plan.known)
+        record(plan.operation, plan.module, plan.what, end)
     except Ovm3Error as error:
         failed[plan.what.id] = error
     if failed:

@@ -11,12 +11,13 @@ from libcloud.compute.types import NodeState
 
 from libcloud_ovm3.errors import (
     InvalidArgument,
+    OperationIncomplete,
     Ovm3Warning,
     PreconditionFailed,
     VolumeNotFound,
 )
 from libcloud_ovm3.simulator import Simulator
-from tests.operations.failures import WRITES, files_of
+from tests.operations.failures import WRITES, Step, files_of, misbehave
 from tests.operations.templates import disks_of, make_disk, vm_cfg_of
 from tests.support import PERSONALITIES, calls_of, driver_for, quietly, simulate
 
@@ -166,3 +167,62 @@ def test_a_volume_that_another_node_has_got(sim: Simulator) -> None:
     assert vm_cfg_of(sim, other) == before
     assert driver.ex_get_volume(data).state == "inuse"
     assert driver.ex_get_volume(mine).state == "available"
+
+
+def test_what_another_snapshot_has_is_no_reason_to_delete(alone: Simulator) -> None:
+    """A disk that a reversal has made stands for one volume, not for whatever had its device; and
+    an HA flag that is gone since does not come back."""
+    sim, driver = alone, driver_for(alone)
+    disks = [f"file:{make_disk(sim, f'{a}.img')},xvd{a},w" for a in "ab"]
+    sim.add_vm("db", config={"disk": disks, "OVM_high_availability": True})
+    node = driver.ex_get_node_by_name("db")
+    zero = quietly(driver.ex_create_node_snapshot, node, "zero")
+    file = sim.repository_path / "VirtualMachines" / node.extra["directory"] / "vm.cfg"
+    lines = file.read_text().splitlines(keepends=True)
+    file.write_text("".join(line for line in lines if "OVM_high_availability" not in line))
+    [first] = [one for one in driver.ex_list_volumes(node) if one.id.endswith("b.img")]
+    driver.detach_volume(first)
+    driver.attach_volume(node, driver.create_volume(1, "second"), "xvdb")
+    one = quietly(driver.ex_create_node_snapshot, node, "one")
+    quietly(driver.ex_revert_node_snapshot, node, one)
+    [second] = [one for one in driver.ex_list_volumes(node) if one.name == "second"]
+    with pytest.warns(Ovm3Warning, match=rf"{second.id.rpartition('/')[2]} is detached .* kept"):
+        driver.ex_revert_node_snapshot(node, zero)
+    assert driver.ex_get_volume(second).state == "available"
+    assert not driver.ex_get_node_by_name("db").extra["high_availability"]
+    assert driver.ex_get_volume(first).state == "available", "it was another volume's by then"
+    names = [Path(path).name for path in driver.ex_get_node_by_name("db").extra["disks"]]
+    assert [name.partition(".")[0] for name in names] == ["a", "b"]
+    quietly(driver.ex_revert_node_snapshot, node, one)
+    mine = driver.ex_get_node_by_name("db").extra["disks"]
+    quietly(driver.ex_revert_node_snapshot, node, one)
+    left = [path.rpartition("/")[2] for path in files_of(sim)]
+    assert not {Path(path).name for path in mine} & {*left}, "those it replaces are deleted"
+
+
+def test_other_disks_since_an_interrupted_reversal(alone: Simulator) -> None:
+    """No other snapshot is reverted to before it is ended; and what it has made is not deleted if
+    the node has neither that nor its old disks."""
+    sim, driver = alone, driver_for(alone)
+    sim.add_vm("db")
+    node = driver.ex_get_node_by_name("db")
+    one, two = (quietly(driver.ex_create_node_snapshot, node, name) for name in ("one", "two"))
+    rule = misbehave(sim, "drop_before", Step("libcloud_delete_aside", "libcloud_write_document"))
+    with pytest.raises(OperationIncomplete, match="was reverted to"):
+        quietly(driver.ex_revert_node_snapshot, node, one)
+    assert rule.hits
+    with pytest.raises(PreconditionFailed, match="is being reverted to snapshot 'one'"):
+        quietly(driver.ex_revert_node_snapshot, node, two)
+    [made] = driver.ex_list_volumes(node)
+    driver.detach_volume(made)
+    with pytest.warns(Ovm3Warning, match=r"was kept: .* destroy_volume deletes it"):
+        driver.ex_revert_node_snapshot(node, two, ex_take_over=True)
+    assert driver.ex_get_volume(made).state == "available"
+    assert driver.destroy_volume(made) is True
+    assert [one["state"] for one in driver.ex_list_node_snapshots()] == ["available"] * 2
+
+
+@pytest.fixture
+def alone() -> Iterator[Simulator]:
+    with simulate(1, vms=0, host_module=True) as simulator:
+        yield simulator
