@@ -155,6 +155,7 @@ def _plan(estate: Estate, vm_id: str, wanted: CloneSpec) -> tuple[VMPlan, _Sourc
             *snapshot.notices(),
             *entries.notices,
             *_not_carried(source, config, own),
+            *_same_console(source, config),
             *notices,
         ),
     )
@@ -246,6 +247,23 @@ def _not_carried(source: VM, config: VMConfig, repository: Repository) -> list[s
     if config.values.get(_HA):
         has.append("HA flag")
     return [f"the clone does not get the {', '.join(has)} of VM {source.label}"] if has else []
+
+
+def _same_console(source: VM, config: VMConfig) -> list[str]:
+    """What the consoles of the source and the clone have in common, for the user."""
+    vnc = config.vnc
+    if vnc is None:
+        return []
+    notices = []
+    if vnc.password:
+        notices.append(f"the clone has the VNC password of VM {source.label}")
+    if not vnc.takes_any_port:
+        port = 5900 + (vnc.display or 0)
+        notices.append(
+            f"the clone has the VNC port of VM {source.label}, {port}, and takes no other: no host "
+            f"can run both"
+        )
+    return notices
 
 
 # ------------------------------------------------------------------ the copies

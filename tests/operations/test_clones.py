@@ -83,14 +83,20 @@ def test_what_a_clone_is(sim: Simulator, running_on: int | None) -> None:
 
 
 def test_to_another_repository_and_started(sim: Simulator) -> None:
-    sim.add_vm("db")
+    """And what its console has in common with that of the source is said."""
+    sim.add_vm("db", config={"vfb": ["type=vnc,vncunused=0,vncdisplay=7,vncpasswd=secret"]})
     second = sim.add_repository("second")
     driver = driver_for(sim)
     host = driver.list_locations()[1]
-    node = driver.ex_clone_node(
-        driver.ex_get_node_by_name("db"), "copy", ex_repository="second", ex_start=True,
-        ex_location=host,
-    )  # fmt: skip
+    with pytest.warns(Ovm3Warning) as warned:
+        node = driver.ex_clone_node(
+            driver.ex_get_node_by_name("db"), "copy", ex_repository="second", ex_start=True,
+            ex_location=host,
+        )  # fmt: skip
+    said = " ".join(str(one.message) for one in warned)
+    assert "has the VNC password of VM" in said
+    assert ", 5907, and takes no other" in said
+    assert "secret" not in said
     assert (node.state, node.extra["repository_id"]) == (NodeState.RUNNING, second)
     assert [one["host_id"] for one in node.extra["live"]] == [host.id]
     assert all(second in path for path in node.extra["disks"])
