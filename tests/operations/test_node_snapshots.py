@@ -10,12 +10,14 @@ import pytest
 from libcloud.compute.types import NodeState
 
 from libcloud_ovm3.errors import (
+    AgentFault,
     InvalidArgument,
     OperationIncomplete,
     Ovm3Warning,
     PreconditionFailed,
     VolumeNotFound,
 )
+from libcloud_ovm3.operations import revert_vm
 from libcloud_ovm3.simulator import Simulator
 from tests.operations.failures import WRITES, Step, files_of, misbehave
 from tests.operations.templates import disks_of, make_disk, vm_cfg_of
@@ -220,6 +222,30 @@ def test_other_disks_since_an_interrupted_reversal(alone: Simulator) -> None:
     assert driver.ex_get_volume(made).state == "available"
     assert driver.destroy_volume(made) is True
     assert [one["state"] for one in driver.ex_list_node_snapshots()] == ["available"] * 2
+
+
+def test_taken_over_while_it_goes_on(alone: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other client removes what it has copied, and fails then: the node keeps its disks."""
+    sim, driver = alone, driver_for(alone)
+    sim.add_vm("db")
+    node = driver.ex_get_node_by_name("db")
+    one = quietly(driver.ex_create_node_snapshot, node, "one")
+    before, content = files_of(sim), disks_of(sim, node)
+    copy = revert_vm.clone_or_copy
+
+    def copy_slowly(*given: Any) -> int:
+        monkeypatch.undo()
+        size = copy(*given)
+        sim.misbehave("fault", "libcloud_start_job")
+        with pytest.raises(AgentFault):
+            quietly(driver_for(sim).ex_revert_node_snapshot, node, one, ex_take_over=True)
+        return size
+
+    monkeypatch.setattr(revert_vm, "clone_or_copy", copy_slowly)
+    with pytest.raises(PreconditionFailed, match="was deleted meanwhile, or another client"):
+        quietly(driver.ex_revert_node_snapshot, node, one)
+    assert disks_of(sim, driver.ex_get_node_by_name("db")) == content
+    assert files_of(sim) == before
 
 
 @pytest.fixture
