@@ -128,12 +128,6 @@ class VMSnapshotList:
         return None
 
 
-def volume_id_of(path: str) -> str:
-    """The id of the volume that is a virtual disk, by its path on a host. Pure."""
-    _, _, _, repository, inside = path.split("/", 4)
-    return comparable_id(f"{repository}/{inside}")
-
-
 def member_uuid(snapshot_id: str, number: int) -> str:
     """The uuid in the name of a file of the snapshot of a VM, 32 hex digits. Pure.
 

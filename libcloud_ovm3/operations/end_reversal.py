@@ -8,12 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from libcloud_ovm3.errors import PreconditionFailed
-from libcloud_ovm3.estate.attachments import comparable_id
+from libcloud_ovm3.estate.attachments import comparable_id, key_of_path
 from libcloud_ovm3.estate.repositories import is_listed
 from libcloud_ovm3.estate.vm_snapshots import (
     VMSnapshot,
     VMSnapshotList,
-    volume_id_of,
 )
 from libcloud_ovm3.estate.vms import VM, EstateSnapshot
 from libcloud_ovm3.operations.at_rest import require_restable
@@ -98,7 +97,7 @@ def made_of(what: VMSnapshot, new: Sequence[str], known: VMSnapshotList) -> dict
     origins = known.made_for(what.vm_id)
     theirs = [comparable_id(disk.volume_id) for disk in what.disks]
     stands_for = [origins.get(one, one) for one in theirs]
-    return dict(zip(map(volume_id_of, new), stands_for, strict=False))
+    return dict(zip(map(key_of_path, new), stands_for, strict=False))
 
 
 def ended(own: str, made: Mapping[str, str] | None, known: VMSnapshotList) -> Change:

@@ -18,7 +18,7 @@ from libcloud_ovm3.agent.config import VMConfig, format_disk
 from libcloud_ovm3.agent.disk import DiskEntry
 from libcloud_ovm3.agent.seed_files import vm_of
 from libcloud_ovm3.errors import InvalidArgument, OperationIncomplete, Ovm3Error, PreconditionFailed
-from libcloud_ovm3.estate.attachments import comparable_id
+from libcloud_ovm3.estate.attachments import comparable_id, key_of_path
 from libcloud_ovm3.estate.disk_names import DiskName, file_name, origin_key, parse_file_name
 from libcloud_ovm3.estate.disks import disk_path, name_has_uuid
 from libcloud_ovm3.estate.domains import Domain
@@ -30,7 +30,6 @@ from libcloud_ovm3.estate.vm_snapshots import (
     VMSnapshotList,
     read_vm_snapshots,
     to_entry,
-    volume_id_of,
 )
 from libcloud_ovm3.estate.vms import VM, EstateSnapshot, read_estate
 from libcloud_ovm3.operations.at_rest import at_rest, require_restable
@@ -183,6 +182,13 @@ def _plan(
         notices.append(f"VM {vm.label} keeps options that it had not then: {', '.join(more)}")
     config = current.changed(**{**what.config.values, **stays, "disk": entries})
     disks = [disk for disk in current.disks if not disk.is_cdrom]
+    unclear = [disk.text for disk in disks if not disk.is_understood]
+    if unclear:
+        raise PreconditionFailed(
+            f"VM {vm.label} was not reverted: the meaning of an entry in its vm.cfg is unclear, "
+            f"and it would be lost: {', '.join(map(repr, unclear))}",
+            nodes=[vm.summary],
+        )
     replaced = [disk for disk in disks if _is_replaced(what, known, disk)]
     old = [copyable_disk(snapshot, vm, disk) for disk in replaced]
     notices += [
@@ -226,7 +232,7 @@ def _is_replaced(what: VMSnapshot, known: VMSnapshotList, disk: DiskEntry) -> bo
     if disk.is_physical or disk.is_shared or not disk.path or not disk.repository_id:
         return False
     origins = known.made_for(what.vm_id)
-    own = volume_id_of(disk.path)
+    own = key_of_path(disk.path)
     theirs = [comparable_id(one.volume_id) for one in what.disks]
     return own in theirs or origins.get(own, own) in [origins.get(one, one) for one in theirs]
 

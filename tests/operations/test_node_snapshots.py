@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -181,7 +182,11 @@ def test_what_another_snapshot_has_is_no_reason_to_delete(alone: Simulator) -> N
     zero = quietly(driver.ex_create_node_snapshot, node, "zero")
     file = sim.repository_path / "VirtualMachines" / node.extra["directory"] / "vm.cfg"
     lines = file.read_text().splitlines(keepends=True)
-    file.write_text("".join(line for line in lines if "OVM_high_availability" not in line))
+    text = "".join(line for line in lines if "OVM_high_availability" not in line)
+    file.write_text(re.sub(r"disk *= *\[", "disk = ['file:/what,,q', ", text))
+    with pytest.raises(PreconditionFailed, match="unclear, and it would be lost: 'file:/what,,q'"):
+        quietly(driver.ex_revert_node_snapshot, node, zero)
+    file.write_text(text)
     [first] = [one for one in driver.ex_list_volumes(node) if one.id.endswith("b.img")]
     driver.detach_volume(first)
     driver.attach_volume(node, driver.create_volume(1, "second"), "xvdb")
