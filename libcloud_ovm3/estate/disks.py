@@ -241,6 +241,9 @@ def disk_usage(snapshot: EstateSnapshot, more: Sequence[Definition]) -> DiskUsag
     for definition in [*snapshot.definitions, *more]:
         note(definition.place, definition.files, (disk.path for disk in definition.disks))
         unread += [definition.unread] if definition.unread else []
+        saved = definition.guard.saved_disks if definition.guard else ()
+        others = set(saved) - {disk.path for disk in definition.disks}
+        note(f"the saved memory of {definition.place}", map(posixpath.basename, others), others)
     for host in snapshot.hosts:
         unread += [str(host.repositories_error)] if host.repositories_error else []
         for domain in host.domains:

@@ -63,6 +63,12 @@ class Guard:
         """Whether its claim says that the memory of its guest is saved."""
         return self.claim is not None and self.claim.is_suspended
 
+    @property
+    def saved_disks(self) -> tuple[str, ...]:
+        """The paths of what the saved memory of a suspended guest refers to; empty: nothing is."""
+        disks = self.claim.disks if self.claim is not None and self.is_suspended else ()
+        return tuple(path for _, path in disks)
+
     def with_claim(self, claim: VMClaim) -> Guard:
         """The same with a claim that was read since."""
         return replace(self, folder=claim.folder, claim=claim if claim.version else None)

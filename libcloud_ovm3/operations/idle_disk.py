@@ -101,8 +101,8 @@ def _uncertain(snapshot: EstateSnapshot, path: str, but: VM | None) -> Iterator[
 
 def _holds(definition: Definition, name: str) -> bool:
     """Whether the memory of a suspended guest refers to it: vm.cfg may have been edited since."""
-    claim = definition.guard.claim if definition.guard else None
-    return claim is not None and any(posixpath.basename(path) == name for _, path in claim.disks)
+    saved = definition.guard.saved_disks if definition.guard else ()
+    return any(posixpath.basename(path) == name for path in saved)
 
 
 def _linked(snapshot: EstateSnapshot, path: str, but: VM | None) -> Iterator[str]:

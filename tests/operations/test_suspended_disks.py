@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from libcloud.compute.types import NodeState
 
-from libcloud_ovm3.errors import PreconditionFailed
+from libcloud_ovm3.errors import Ovm3Error, PreconditionFailed
 from libcloud_ovm3.operations import pausing
 from libcloud_ovm3.simulator import Simulator
 from tests.operations.claiming import plain_driver
@@ -86,6 +86,10 @@ def test_its_disks_are_protected_whatever_can_be_read_of_it(sim: Simulator) -> N
     whole = file.read_bytes()
     file.write_bytes(whole.replace(b"/web.img", b"/new.img"))
     refused("is suspended", driver.ex_resize_volume, disk, 2 << 20)
+    with pytest.raises(Ovm3Error, match="the saved memory of"):
+        quietly(driver.destroy_volume, disk)
+    path = f"/OVS/Repositories/{sim.repository_id}/VirtualDisks/web.img"
+    assert path not in str(quietly(driver.ex_list_orphans))
     refused("changed without a claim since the memory", driver.ex_resume_node, web)
     file.write_bytes(whole)
     folder = sim.repository_path / ".libcloud-ovm3" / "claims" / f"vm-{web.extra['directory']}"
