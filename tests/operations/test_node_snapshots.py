@@ -201,8 +201,11 @@ def test_what_another_snapshot_has_is_no_reason_to_delete(alone: Simulator) -> N
     names = [Path(path).name for path in driver.ex_get_node_by_name("db").extra["disks"]]
     assert [name.partition(".")[0] for name in names] == ["a", "b"]
     quietly(driver.ex_revert_node_snapshot, node, one)
+    two = quietly(driver.ex_create_node_snapshot, node, "two")
     mine = driver.ex_get_node_by_name("db").extra["disks"]
     quietly(driver.ex_revert_node_snapshot, node, one)
+    mine += driver.ex_get_node_by_name("db").extra["disks"]
+    quietly(driver.ex_revert_node_snapshot, node, two)
     left = [path.rpartition("/")[2] for path in files_of(sim)]
     assert not {Path(path).name for path in mine} & {*left}, "those it replaces are deleted"
 
