@@ -271,6 +271,10 @@ def _require_domain(dom0, request, identity):
             safe_paths.printable(request['path']), request['function'], words[wanted],
             ', '.join(['domain %s, %s' % (plain(entry['domid']), words[entry['paused']])
                        for entry in found]) or 'none'))
+    if wanted and not claim_store.is_paused(dom0, request, found[0]['domid']):
+        raise errors.Conflict('%s: domain %s is not the one that was paused: whoever has paused it, or '
+                              'builds it, releases it' % (safe_paths.printable(request['path']),
+                                                          plain(found[0]['domid'])))
 
 
 def _recorded(request, claim, content, session):

@@ -43,6 +43,8 @@ def settle(dom0, request, version, claim, here, identity):
                                         claim_disks.found(dom0, content, known.get('domains')))
     if made is None:
         return version, claim, why or refusal
+    if made['paused'] and made['paused'] != claim['paused']:
+        claim_store.put_paused(dom0, request, known['domains'][0]['domid'])
     write(dom0, request, version, made)
     if here[0] not in dict(made['hosts']):
         claim_store.forget(dom0, request)

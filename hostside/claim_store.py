@@ -24,7 +24,7 @@ from libcloud_ovm3_host.compat import describe, error, plain, to_bytes, to_text
 FOLDER = 'claims'
 _NAME = 'name'
 _DOCUMENT = re.compile('vm[.-].')
-_LOCAL, _SESSIONS, _COPIES = 'claims', 'sessions-', 'copies-'
+_LOCAL, _SESSIONS, _COPIES, _PAUSED = 'claims', 'sessions-', 'copies-', 'paused-'
 _TOKEN = 'host'
 _TOKEN_BYTES = 16
 _LONGEST = 100
@@ -336,7 +336,19 @@ def copy_seconds(dom0, target, domid):
     return now - int(found['seen'])
 
 
+def put_paused(dom0, target, domid):
+    """Record which domain was paused. Raises Failed."""
+    local_state.put(dom0, [_LOCAL, target['repository']], _PAUSED + target['document'],
+                    {'boot': plain(dom0.boot_id()), 'domid': plain(domid)})
+
+
+def is_paused(dom0, target, domid):
+    """Whether this domain may be the one that was paused: false if another one was. Raises Failed."""
+    found = local_state.get(dom0, [_LOCAL, target['repository']], _PAUSED + target['document'])
+    return found.get('domid', plain(domid)) == plain(domid)
+
+
 def forget(dom0, target):
     """The VM can be here no longer. Raises Failed."""
-    for prefix in ('', _SESSIONS, _COPIES):
+    for prefix in ('', _SESSIONS, _COPIES, _PAUSED):
         local_state.remove(dom0, [_LOCAL, target['repository']], prefix + target['document'])

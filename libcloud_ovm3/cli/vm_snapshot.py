@@ -73,7 +73,7 @@ def create(vm: str, name: str, pause: bool, **options: Any) -> None:
 @click.option(
     "--take-over",
     is_flag=True,
-    help="Remove what an interrupted revert to this snapshot has left, and begin anew. Only if "
+    help="Remove what an interrupted revert of this VM has left, and begin anew. Only if "
     "nobody is at it any more.",
 )
 @driver_options

@@ -17,7 +17,13 @@ from typing import TYPE_CHECKING, Any
 from libcloud_ovm3.agent.config import VMConfig, format_disk
 from libcloud_ovm3.agent.disk import DiskEntry
 from libcloud_ovm3.agent.seed_files import vm_of
-from libcloud_ovm3.errors import InvalidArgument, OperationIncomplete, Ovm3Error, PreconditionFailed
+from libcloud_ovm3.errors import (
+    InvalidArgument,
+    NodeNotFound,
+    OperationIncomplete,
+    Ovm3Error,
+    PreconditionFailed,
+)
 from libcloud_ovm3.estate.attachments import comparable_id, key_of_path
 from libcloud_ovm3.estate.disk_names import DiskName, file_name, origin_key, parse_file_name
 from libcloud_ovm3.estate.disks import disk_path, name_has_uuid
@@ -125,7 +131,7 @@ def revert_vm(estate: Estate, vm_id: str, snapshot_id: str, take_over: bool = Fa
         notices += record(operation, plan.module, what, _reverting(plan))
         try:
             _switch(plan, notices)
-        except DEFINITE as error:
+        except (*DEFINITE, NodeNotFound) as error:  # the latter: destroyed meanwhile
             _undo(plan, error)
             raise
         except Ovm3Error as error:
@@ -317,7 +323,7 @@ def _undo(plan: Reversal, failed: Ovm3Error) -> None:
         end = ended(plan.operation.id, None, plan.known)
         record(plan.operation, plan.module, plan.what, end)
     except Ovm3Error as error:
-        text = f"{failed}. It has its old disks. Undoing the rest failed too: {error}"
+        text = f"{failed}. It was not changed. Undoing the rest failed too: {error}"
         raise _incomplete(plan, text, error) from failed
 
 

@@ -2,7 +2,7 @@
 that an operation of the claim has not paused."""
 
 import pytest
-from claiming import TEXT, Host, kill, until
+from claiming import TEXT, VM, Host, kill, until
 
 from libcloud_ovm3_host import claim_changes, errors
 
@@ -39,6 +39,17 @@ def test_a_vm_is_rebooted_paused_and_released(host):
     made = host.change(5, 'unpause_vm')
     assert (made['kind'], made['paused'], made['outcome']) == ('on', '', 'done')
     assert host.calls() == ['start', 'reboot', 'pause', 'unpause']
+
+
+def test_another_domain_than_the_one_that_was_paused_is_not_released(host):
+    """Another tool has ended that, and builds the VM anew: no host has looked since."""
+    assert host.change(3, 'pause_vm')['paused'] == host.operation(3)
+    domid = host.domids()[0]
+    host.xend_does('end', domid)
+    host.xend_does('build', VM)
+    host.write('/paused', '%d' % host.domids()[0])
+    assert host.domids() != [domid]
+    refused(host, 'is not the one that was paused', 'unpause_vm')
 
 
 def test_a_guest_that_another_tool_has_paused_is_left_to_it(host):

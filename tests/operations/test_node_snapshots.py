@@ -13,6 +13,7 @@ from libcloud.compute.types import NodeState
 from libcloud_ovm3.errors import (
     AgentFault,
     InvalidArgument,
+    NodeNotFound,
     OperationIncomplete,
     Ovm3Warning,
     PreconditionFailed,
@@ -201,8 +202,11 @@ def test_what_another_snapshot_has_is_no_reason_to_delete(alone: Simulator) -> N
     names = [Path(path).name for path in driver.ex_get_node_by_name("db").extra["disks"]]
     assert [name.partition(".")[0] for name in names] == ["a", "b"]
     quietly(driver.ex_revert_node_snapshot, node, one)
+    two = quietly(driver.ex_create_node_snapshot, node, "two")
     mine = driver.ex_get_node_by_name("db").extra["disks"]
     quietly(driver.ex_revert_node_snapshot, node, one)
+    mine += driver.ex_get_node_by_name("db").extra["disks"]
+    quietly(driver.ex_revert_node_snapshot, node, two)
     left = [path.rpartition("/")[2] for path in files_of(sim)]
     assert not {Path(path).name for path in mine} & {*left}, "those it replaces are deleted"
 
@@ -251,6 +255,28 @@ def test_taken_over_while_it_goes_on(alone: Simulator, monkeypatch: pytest.Monke
         quietly(driver.ex_revert_node_snapshot, node, one)
     assert disks_of(sim, driver.ex_get_node_by_name("db")) == content
     assert files_of(sim) == before
+
+
+def test_destroyed_while_it_is_reverted(alone: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was copied for it is removed: no other call would know what it is."""
+    sim, driver = alone, driver_for(alone)
+    sim.add_vm("db")
+    node = driver.ex_get_node_by_name("db")
+    one = quietly(driver.ex_create_node_snapshot, node, "one")
+    before = files_of(sim)
+    copy = revert_vm.clone_or_copy
+
+    def copy_slowly(*given: Any) -> int:
+        monkeypatch.undo()
+        size = copy(*given)
+        quietly(driver_for(sim).destroy_node, node)
+        return size
+
+    monkeypatch.setattr(revert_vm, "clone_or_copy", copy_slowly)
+    with pytest.raises(NodeNotFound):
+        quietly(driver.ex_revert_node_snapshot, node, one)
+    assert {path for path in files_of(sim) if "Disks" in path} <= before.keys()
+    assert [one["state"] for one in driver.ex_list_node_snapshots()] == ["available"]
 
 
 @pytest.fixture
