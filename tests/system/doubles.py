@@ -236,12 +236,17 @@ def _act(
 
 
 def _claimed(modules: list[HostModule], place: tuple[str, str], hosts: list[str]) -> str:
-    """The kind of a VM's first claim when it is settled; it may take longer on a busy machine."""
-    modules[0].claim_vm("me", uuid.uuid4().hex, *place, hosts)
-    while (kind := modules[0].read_claim(*place).kind) == "doubt":
+    """The kind of a VM's first claim when it is settled; it may take longer on a busy machine, and
+    calls may time out there."""
+    operation, kind = uuid.uuid4().hex, ""
+    while kind in ("", "doubt"):
+        with contextlib.suppress(AgentFault):
+            modules[0].claim_vm("me", operation, *place, hosts)
         for module in modules:
             with contextlib.suppress(AgentFault):
                 module.settle_claim("me", uuid.uuid4().hex, *place)
+        with contextlib.suppress(AgentFault):
+            kind = modules[0].read_claim(*place).kind
     return kind
 
 
