@@ -84,7 +84,7 @@ def test_documentation(lab: tuple[Controller, Simulator]) -> None:
         "ansible-doc", "-l", "libcloud_ovm3.ovm3"
     )
     assert "RETURN VALUES" in shown
-    assert "Create, start, stop, reboot" in shown
+    assert "Create, start, stop, suspend, reboot" in shown
 
 
 def test_the_collection_as_a_file(lab: tuple[Controller, Simulator]) -> None:
