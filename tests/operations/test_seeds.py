@@ -368,7 +368,9 @@ def test_templates_never_carry_a_seed(sim: Simulator) -> None:
     own = (folder / "vm.cfg").read_text()
     theirs = sim.repository_path / "VirtualMachines" / node.extra["directory"] / "vm.cfg"
     (folder / "vm.cfg").write_text(theirs.read_text())  # a template that somebody else has made
-    with pytest.warns(Ovm3Warning, match=f"drive .* is empty, as .*, the seed of VM {node.id}"):
+    with pytest.warns(
+        Ovm3Warning, match=f"drive .* is empty in the copy, as .*, the seed of VM {node.id}"
+    ):
         copy = driver.create_node("foreign", "tiny", image)
     assert copy.extra["cdroms"] == [None]
     (folder / "vm.cfg").write_text(own)

@@ -22,7 +22,7 @@ from libcloud.compute.types import NodeState
 from libcloud_ovm3.diagnostics.vm_checks import check_vms
 from libcloud_ovm3.errors import OperationIncomplete, Ovm3Error, PreconditionFailed
 from libcloud_ovm3.estate.vms import read_estate
-from libcloud_ovm3.operations import doors
+from libcloud_ovm3.operations import doors, power_door
 from libcloud_ovm3.simulator import Simulator
 from tests.operations.failures import (
     KILLS,
@@ -273,8 +273,9 @@ def kill_at(patch: pytest.MonkeyPatch, number: int, when: str) -> None:
 
         return send
 
+    own = (doors.__name__, power_door.__name__)
     for name, door in inspect.getmembers(doors, inspect.isfunction):
-        if door.__module__ == doors.__name__:
+        if door.__module__ in own:
             patch.setattr(doors, name, mortal(door))
 
 

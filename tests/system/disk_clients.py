@@ -16,7 +16,7 @@ import pytest
 
 from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.errors import OperationIncomplete, Ovm3Error
-from libcloud_ovm3.operations import definition_door, doors, network_doors
+from libcloud_ovm3.operations import definition_door, doors, network_doors, power_door
 from libcloud_ovm3.simulator import Rule, Simulator
 from tests.operations.dying import Killed
 from tests.support import at_once, driver_for, eventually, quietly, simulate
@@ -160,7 +160,7 @@ def mortal_doors() -> Iterator[None]:
 
         return send
 
-    own = (doors.__name__, definition_door.__name__)
+    own = (doors.__name__, definition_door.__name__, power_door.__name__)
     with pytest.MonkeyPatch.context() as patch:
         for name, door in inspect.getmembers(doors, inspect.isfunction):
             if door.__module__ in own:
