@@ -105,23 +105,27 @@ def with_guards(
 ) -> list[Definition]:
     """These definitions with their guards. One without a uuid gets no claim: xend makes one at each
     start, so no host could tell whether it has the VM. If it has one its vm.cfg had a uuid, and was
-    cut off or edited since: it may run by that, and its hosts know it."""
+    cut off or edited since: it may run by that, and its hosts know it. One that its creation has
+    left, free, has never run; through its claim no host could tell which VM to delete."""
     by_id: Mapping[str, Repository] = {one.id: one for one in repositories}
     found = []
     for one in definitions:
         guard = None
         if one.repository_id in by_id:
             guard = guard_of(by_id[one.repository_id], one.directory, all_answer, unseen)
-        if guard and one.own_uuid is None and not _has_claim(guard):
+        if guard and one.own_uuid is None and not _may_run(guard, one):
             guard = None
         found.append(replace(one, guard=guard))
     return found
 
 
-def _has_claim(guard: Guard) -> bool:
+def _may_run(guard: Guard, definition: Definition) -> bool:
+    """Whether a claim stands for a VM that its vm.cfg does not name any more."""
     if guard.error:
         return bool(guard.folder)
-    return guard.claim is not None and guard.claim.kind != GONE
+    if guard.claim is None or guard.claim.kind == GONE:
+        return False
+    return guard.claim.kind != FREE or not definition.is_creating
 
 
 def lacks_claims(host: HostView) -> bool:
